@@ -1,0 +1,80 @@
+"""The cache of downloads and builds: outside any clone, keyed by pins, safe to delete."""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fhirstack.bundle.programs import disk_error
+
+ENVIRONMENT = "FHIRSTACK_CACHE"
+
+
+def cache_directory() -> Path:
+    """Return the cache's place: ``FHIRSTACK_CACHE``, else the system's or the user's cache.
+
+    Root's cache lies in ``/var/cache``: services run under an account that cannot enter /root.
+    """
+    if named := os.environ.get(ENVIRONMENT):
+        return Path(named).absolute()
+    if os.geteuid() == 0:
+        return Path("/var/cache/fhirstack")
+    home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home) / "fhirstack"
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on a file; it is free again when the process ends, however."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def once(name: str, make: Callable[[Path], None]) -> Path:
+    """Return the cached directory ``name``, made by ``make(directory)`` if it is not there.
+
+    ``make`` fills a directory that gets its final name only when all is done, so that a killed
+    run leaves nothing that looks finished; what it left is removed by the next one.
+    """
+    root = cache_directory()
+    final = root / name
+    if final.is_dir():
+        return final
+    try:
+        with locked(root / f".{name}.lock"):
+            if final.is_dir():
+                return final
+            for leftover in root.glob(f".{name}.*.part"):
+                shutil.rmtree(leftover)
+            part = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".part", dir=root))
+            try:
+                part.chmod(0o755)
+                make(part)
+                part.rename(final)
+            except BaseException:
+                shutil.rmtree(part, ignore_errors=True)
+                raise
+    except OSError as error:
+        raise disk_error(error, final) from error
+    return final
+
+
+def digest_of(*parts: bytes) -> str:
+    """Return a short digest of some bytes, for the name of a cache entry."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()[:16]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,102 @@
+"""Checks of what must not be reached: ports behind the edge, databases, secrets in sight."""
+
+import socket
+from pathlib import Path
+
+import psycopg
+
+from fhirstack.checks.check import Check, FailedError, SkippedError, require
+from fhirstack.checks.session import Session
+from fhirstack.model.site import Kind
+from fhirstack.services import keycloak, postgresql, redis
+
+
+def own_addresses() -> list[str]:
+    """Return this machine's IPv4 addresses that are not loopback, from the kernel's table."""
+    found, address = set(), ""
+    for line in Path("/proc/net/fib_trie").read_text(encoding="ascii").splitlines():
+        if "|--" in line:
+            address = line.split("|--")[1].strip()
+        elif "host LOCAL" in line and not address.startswith("127."):
+            found.add(address)
+    return sorted(found)
+
+
+def inside_ports(session: Session) -> str:
+    if session.environment.kind is not Kind.LOCAL:
+        raise SkippedError("seen from this machine only; `firewall prove` looks from every host")
+    addresses = own_addresses()
+    if not addresses:
+        raise SkippedError("this machine has no address but loopback")
+    for address in addresses:
+        for (service, port), endpoint in session.inside.items():
+            with socket.socket() as probe:
+                probe.settimeout(3)
+                if probe.connect_ex((address, endpoint.port)) == 0:
+                    raise FailedError(f"{service} {port} is open on {address}:{endpoint.port}")
+    return f"{len(session.inside)} ports are closed on {', '.join(addresses)}"
+
+
+def database_roles(session: Session) -> str:
+    endpoint = session.inside[postgresql.NAME, "sql"]
+    own = session.secrets[keycloak.DATABASE.secret].reveal()
+    superuser = session.secrets[postgresql.SUPERUSER_SECRET].reveal()
+    cases = (
+        (keycloak.DATABASE.role, "fhir", own, "Keycloak's role on the FHIR store"),
+        (keycloak.DATABASE.role, keycloak.DATABASE.name, "wrong", "a wrong password"),
+        (postgresql.SUPERUSER, "postgres", superuser, "the superuser over TCP"),
+        ("postgres", "fhir", "", "no password"),
+    )
+    for user, name, password, what in cases:
+        try:
+            psycopg.connect(
+                host=endpoint.host,
+                port=endpoint.port,
+                user=user,
+                dbname=name,
+                password=password,
+                connect_timeout=5,
+            ).close()
+        except psycopg.OperationalError:
+            continue
+        raise FailedError(f"{what} gets in")
+    return "; ".join(f"{what}: refused" for *_, what in cases)
+
+
+def redis_password(session: Session) -> str:
+    endpoint = session.inside[redis.NAME, "redis"]
+    with socket.create_connection((endpoint.host, endpoint.port), timeout=5) as connection:
+        connection.sendall(b"KEYS *\r\n")
+        answer = connection.recv(200).decode(errors="replace").strip()
+    return require(answer.startswith("-NOAUTH"), f"without a password: {answer}")
+
+
+def secrets_in_sight(session: Session) -> str:
+    if session.local_root is None:
+        raise SkippedError("the hosts' own processes are looked at by `drift`")
+    values = {secret.reveal().encode() for secret in session.secrets.values()}
+    seen = 0
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = entry.read_bytes()
+        except OSError:
+            continue
+        seen += 1
+        require(not any(value in command for value in values), f"{entry} shows a secret")
+    root = session.local_root
+    loose = [p for p in (root / "secrets").iterdir() if p.stat().st_mode & 0o077]
+    loose += [p for p in (root / "config").rglob("*") if p.is_file() and p.stat().st_mode & 0o077]
+    require(not loose, f"others may read {', '.join(map(str, loose[:3]))}")
+    logs = list((root / "log").glob("*.log*"))
+    for log in logs:
+        content = log.read_bytes()
+        require(not any(value in content for value in values), f"{log} shows a secret")
+    return f"{seen} command lines and {len(logs)} logs show none; files are for their owner"
+
+
+CHECKS = (
+    Check("closed.ports", "firewall.default-deny", "Inner ports are closed", inside_ports),
+    Check("closed.database", "services.database", "Databases keep apart", database_roles),
+    Check("closed.redis", "services.database", "Redis wants a password", redis_password),
+    Check("closed.secrets", "environments.independent", "Secrets stay hidden", secrets_in_sight),
+)

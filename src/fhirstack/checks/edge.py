@@ -1,0 +1,218 @@
+"""Checks of the edge: names, certificates, redirects, limits, and what stays closed."""
+
+import datetime
+import ipaddress
+import socket
+import ssl
+from contextlib import closing
+
+import httpx
+
+from fhirstack.checks.check import Check, FailedError, SkippedError, require, status_is
+from fhirstack.checks.session import Session
+from fhirstack.model.site import Kind
+
+LEFT_DAYS = 14
+
+
+def _names(session: Session) -> list[str]:
+    environment = session.environment
+    return [environment.dns_name(service) for service in environment.services]
+
+
+def dns(session: Session) -> str:
+    expected = session.environment.network.public_address
+    seen = []
+    for name in _names(session):
+        try:
+            found = {
+                ipaddress.ip_address(info[4][0])
+                for info in socket.getaddrinfo(name, 443, proto=socket.IPPROTO_TCP)
+            }
+        except socket.gaierror as error:
+            raise FailedError(f"{name} cannot be looked up: {error}") from error
+        if session.environment.kind is Kind.LOCAL:
+            right = all(address.is_loopback for address in found)
+        else:
+            right = found == {expected}
+        shown = ", ".join(sorted(map(str, found)))
+        require(right, f"{name} leads to {shown}, not to {expected}")
+        seen.append(f"{name} → {shown}")
+    return "; ".join(seen)
+
+
+def certificates(session: Session) -> str:
+    context = ssl.create_default_context(
+        cafile=str(session.authority) if session.authority else None
+    )
+    port = session.environment.edge.https_port
+    left = []
+    for name in _names(session):
+        try:
+            with (
+                socket.create_connection((name, port), timeout=10) as plain,
+                context.wrap_socket(plain, server_hostname=name) as secure,
+            ):
+                certificate = secure.getpeercert() or {}
+        except (ssl.SSLError, OSError) as error:
+            raise FailedError(f"{name}: {error}") from error
+        end = ssl.cert_time_to_seconds(str(certificate["notAfter"]))
+        days = int((end - datetime.datetime.now(datetime.UTC).timestamp()) / 86400)
+        require(days >= LEFT_DAYS, f"{name}: the certificate ends in {days} days")
+        left.append(days)
+    return f"{len(left)} names, each with its own certificate, {min(left)} days left"
+
+
+def old_tls(session: Session) -> str:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    name, port = _names(session)[0], session.environment.edge.https_port
+    try:
+        context.minimum_version = ssl.TLSVersion.TLSv1_1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    except ValueError as error:
+        raise SkippedError("this machine's OpenSSL cannot speak TLS 1.1 itself") from error
+    try:
+        with (
+            socket.create_connection((name, port), timeout=10) as plain,
+            context.wrap_socket(plain, server_hostname=name),
+        ):
+            raise FailedError("TLS 1.1 is accepted")
+    except ssl.SSLError as error:
+        return f"TLS 1.1 is refused ({error.reason})"
+
+
+def redirect(session: Session) -> str:
+    environment = session.environment
+    seen = []
+    for service in environment.services:
+        url = f"http://{environment.dns_name(service)}:{environment.edge.http_port}/x"
+        response = session.http.get(url)
+        evidence = status_is(response, 301, 308)
+        target = response.headers.get("location", "")
+        require(target == f"{environment.url(service)}/x", f"{service}: redirected to {target}")
+        seen.append(evidence)
+    return f"{len(seen)} names redirect to https"
+
+
+def unknown_host(session: Session) -> str:
+    response = session.http.get(
+        f"{session.environment.url('fhir')}/fhir/metadata", headers={"Host": "other.example.org"}
+    )
+    return status_is(response, 421, what="another Host")
+
+
+def headers(session: Session) -> str:
+    response = session.fhir("GET", "metadata")
+    for name, wanted in (
+        ("strict-transport-security", "max-age="),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+    ):
+        found = response.headers.get(name, "")
+        require(wanted in found, f"{name}: {found or 'missing'}")
+    for name in ("server", "x-powered-by"):
+        require(name not in response.headers, f"{name} is shown: {response.headers.get(name)}")
+    return "HSTS, nosniff and referrer policy are set; no server version is shown"
+
+
+def big_token(session: Session) -> str:
+    size = session.environment.edge.max_header_kib * 1024 * 3 // 4
+    response = session.fhir("GET", "Patient", "x" * size)
+    return status_is(response, 401, what=f"a token of {size // 1024} KiB reaches the gateway")
+
+
+def big_body(session: Session) -> str:
+    limit = session.environment.edge.max_body_mib * 2**20
+    url = httpx.URL(session.environment.fhir_base)
+    context = ssl.create_default_context(
+        cafile=str(session.authority) if session.authority else None
+    )
+    # Only the announcement is sent: a good edge does not wait for the body.
+    head = f"POST /fhir HTTP/1.1\r\nHost: {url.host}\r\nContent-Length: {limit + 1}\r\n\r\n"
+    with (
+        closing(socket.create_connection((url.host, url.port or 443), timeout=10)) as plain,
+        context.wrap_socket(plain, server_hostname=url.host) as secure,
+    ):
+        secure.sendall(head.encode())
+        answer = secure.recv(4096).split(b"\r\n")[0].decode()
+    return require(" 413 " in f"{answer} ", f"a body above the limit: {answer}")
+
+
+def closed_paths(session: Session) -> str:
+    base = session.environment.url("keycloak")
+    realm = session.environment.realm.name
+    paths = (
+        "/auth/admin/", "/auth/admin/master/console/", f"/auth/admin/{realm}/console/",
+        "/auth/admin/realms", "/auth/admin/realms/master", "/auth/realms/master",
+        "/auth/realms/master/protocol/openid-connect/token", "/auth/realms/%6Daster",
+        f"/auth/realms/{realm}/%2e%2e/master", f"/auth/realms/{realm}/..%2fmaster",
+        f"/auth/realms/{realm}/clients-registrations/default",
+        "/auth/health", "/auth/metrics", "/", "/auth/",
+    )  # fmt: skip
+    for path in paths:
+        response = session.http.get(httpx.URL(base, raw_path=path.encode()))
+        status_is(response, 400, 403, 404, what=path)
+    return f"{len(paths)} paths of the master realm, consoles and metrics are closed"
+
+
+def backend_paths(session: Session) -> str:
+    base = session.environment.url("fhir")
+    paths = ("/", "/actuator/health", "/actuator/prometheus", "/fhirx", "/fhir/../actuator")
+    for path in paths:
+        response = session.http.get(httpx.URL(base, raw_path=path.encode()))
+        status_is(response, 400, 404, what=path)
+    return f"{len(paths)} paths outside of /fhir are closed"
+
+
+def realm_admin_api(session: Session) -> str:
+    base = session.environment.url("keycloak")
+    url = f"{base}/auth/admin/realms/{session.environment.realm.name}/users"
+    status_is(session.http.get(url), 401, what="users without a token")
+    worker = session.tokens_of(session.people.nurse)["access_token"]
+    denied = session.http.get(url, headers={"Authorization": f"Bearer {worker}"})
+    status_is(denied, 403, what="users as a health worker")
+    token = session.tokens_of(session.people.administrator)["access_token"]
+    response = session.http.get(
+        url, params={"max": 1}, headers={"Authorization": f"Bearer {token}"}
+    )
+    return status_is(response, 200, what="users as an administrator")
+
+
+def rate_limit(session: Session) -> str:
+    if session.environment.kind is not Kind.LOCAL:
+        raise SkippedError("it would shut out this address; it is proved on a local stack")
+    limit = session.environment.edge.token_requests_per_10s
+    transport = httpx.HTTPTransport(
+        local_address="127.0.0.2",
+        verify=ssl.create_default_context(cafile=str(session.authority)),
+    )
+    with httpx.Client(transport=transport, timeout=30) as client:
+        for number in range(1, limit + 20):
+            response = client.post(session.token_endpoint, data={"grant_type": "none"})
+            if response.status_code == 429:
+                wait = response.headers.get("retry-after")
+                return require(
+                    number > limit // 2 and wait is not None,
+                    f"429 after {number} requests, Retry-After {wait}",
+                )
+    raise FailedError(f"{limit + 19} requests, and none was refused")
+
+
+CHECKS = (
+    Check("dns.names", "domains.point-to-lb", "Every name leads to the load balancer", dns),
+    Check("tls.names", "domains.tls", "Every name has its valid certificate", certificates),
+    Check("tls.old", "domains.tls", "TLS below 1.2 is refused", old_tls),
+    Check("edge.redirect", "domains.tls", "HTTP is redirected to HTTPS", redirect),
+    Check("edge.unknown-host", "domains.distinct", "Other names are refused", unknown_host),
+    Check("edge.headers", "services.gateway", "Security headers are set", headers),
+    Check("edge.big-token", "services.gateway", "Tokens with many roles pass", big_token),
+    Check("edge.big-body", "services.gateway", "Bodies above the limit are refused", big_body),
+    Check("edge.keycloak-closed", "services.keycloak", "Master realm closed", closed_paths),
+    Check("edge.fhir-closed", "services.gateway", "Nothing but FHIR is open", backend_paths),
+    Check(
+        "edge.realm-admin", "services.keycloak", "The realm's admin API is open", realm_admin_api
+    ),
+    Check("edge.rate-limit", "services.keycloak", "Token requests are limited", rate_limit),
+)

@@ -1,0 +1,252 @@
+"""The people and records that checks need: made before, removed after, whatever happens.
+
+All ids are fixed and begin with ``fhirstack-verify``: a killed run's leftovers are found and
+overwritten by the next. The application is one of its own, so that no programme is touched.
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from fhirstack.checks.session import Cast, Person, Session
+from fhirstack.errors import UnreachableError
+from fhirstack.planes.iam.roles import ADMINISTRATOR_GROUP, ANDROID_GROUP, WEB_CLIENT, WEB_GROUP
+from fhirstack.planes.iam.users import User, delete_user, ensure_user
+from fhirstack.secret import Secret
+
+PREFIX = "fhirstack-verify"
+TAG = "https://smartregister.org/care-team-tag-id"
+Resource = dict[str, Any]
+
+_PEOPLE = {
+    "nurse": (ANDROID_GROUP,),
+    "colleague": (ANDROID_GROUP,),
+    "web": (WEB_GROUP,),
+    "administrator": (WEB_GROUP, ADMINISTRATOR_GROUP),
+}
+
+
+@contextmanager
+def cast(session: Session) -> Iterator[None]:
+    """Give the session its people and records, and take them away again."""
+    realm = session.environment.realm.name
+    _remove(session)
+    try:
+        people = {name: _person(session, realm, name, groups) for name, groups in _PEOPLE.items()}
+        session.cast = Cast(
+            nurse=people["nurse"],
+            colleague=people["colleague"],
+            web=people["web"],
+            administrator=people["administrator"],
+            app_id=PREFIX,
+            team=f"{PREFIX}-nurse",
+            patient=f"{PREFIX}-nurse",
+            observation=f"{PREFIX}-nurse",
+            other_team=f"{PREFIX}-colleague",
+            other_patient=f"{PREFIX}-colleague",
+            other_observation=f"{PREFIX}-colleague",
+            short_lived=_short_lived_client(session, realm),
+        )
+        _send(session, [_put(resource) for resource in resources(people)])
+        yield
+    finally:
+        session.cast = None
+        _remove(session)
+
+
+def resources(people: dict[str, Person]) -> list[Resource]:
+    """Return the records: an application, and for each health worker a team and a patient."""
+    found = application()
+    for side in ("nurse", "colleague"):
+        found += side_resources(side, people[side].user_id)
+    return found
+
+
+def application() -> list[Resource]:
+    """Return an application's configuration with the CareTeam strategy."""
+    config = {"appId": PREFIX, "configType": "application", "syncStrategy": ["CareTeam"]}
+    return [
+        {
+            "resourceType": "Binary",
+            "id": PREFIX,
+            "contentType": "application/json",
+            "data": base64.b64encode(json.dumps(config).encode()).decode(),
+        },
+        {
+            "resourceType": "Composition",
+            "id": PREFIX,
+            "identifier": {"use": "official", "value": PREFIX},
+            "status": "final",
+            "type": {"text": "application configuration"},
+            "date": "2026-01-01",
+            "author": [{"display": "fhirstack verify"}],
+            "title": "fhirstack verify",
+            "section": [
+                {
+                    "title": "application",
+                    "focus": {
+                        "reference": f"Binary/{PREFIX}",
+                        "identifier": {"value": "application"},
+                    },
+                }
+            ],
+        },
+    ]
+
+
+def side_resources(side: str, user_id: str) -> list[Resource]:
+    """Return one health worker's Practitioner, CareTeam, Patient and Observation."""
+    own = f"{PREFIX}-{side}"
+    return [
+        {
+            "resourceType": "Practitioner",
+            "id": own,
+            "identifier": [{"use": "secondary", "value": user_id}],
+            "active": True,
+        },
+        {
+            "resourceType": "CareTeam",
+            "id": own,
+            "status": "active",
+            "participant": [{"member": {"reference": f"Practitioner/{own}"}}],
+        },
+        patient(own, own),
+        {
+            "resourceType": "Observation",
+            "id": own,
+            "meta": {"tag": [{"system": TAG, "code": own}]},
+            "status": "final",
+            "code": {"text": "weight"},
+            "subject": {"reference": f"Patient/{own}"},
+            "valueQuantity": {"value": 12, "unit": "kg"},
+        },
+    ]
+
+
+def patient(name: str, team: str) -> Resource:
+    """Return a patient with a care team's tag, as the Android app writes it."""
+    return {
+        "resourceType": "Patient",
+        "id": name,
+        "meta": {"tag": [{"system": TAG, "code": team, "display": "Practitioner CareTeam"}]},
+        "active": True,
+        "name": [{"family": "Verify", "given": [name]}],
+        "gender": "female",
+        "birthDate": "2020-01-02",
+    }
+
+
+def household(team: str) -> Resource:
+    """Return the bundle with which a health worker's app registers a household."""
+    tag = {"tag": [{"system": TAG, "code": team}]}
+    members = [patient(f"{PREFIX}-member-{number}", team) for number in (1, 2)]
+    group = {
+        "resourceType": "Group",
+        "id": f"{PREFIX}-household",
+        "meta": tag,
+        "type": "person",
+        "actual": True,
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "35359004"}]},
+        "name": "Verify household",
+        "member": [{"entity": {"reference": f"Patient/{m['id']}"}} for m in members],
+    }
+    return {
+        "resourceType": "Bundle",
+        "type": "transaction",
+        "entry": [_put(resource) for resource in [*members, group]],
+    }
+
+
+def _put(resource: Resource) -> Resource:
+    url = f"{resource['resourceType']}/{resource['id']}"
+    return {"resource": resource, "request": {"method": "PUT", "url": url}}
+
+
+def _person(session: Session, realm: str, name: str, groups: tuple[str, ...]) -> Person:
+    password = Secret(secrets.token_urlsafe(24))
+    username = f"{PREFIX}-{name}"
+    user = User(
+        username=username,
+        first_name="Verify",
+        last_name=name.title(),
+        email=f"{username}@{session.environment.domain}",
+        app_id=PREFIX,
+        groups=groups,
+    )
+    return Person(username, password, ensure_user(session.admin, realm, user, password))
+
+
+def _short_lived_client(session: Session, realm: str) -> Secret:
+    """Make a client like the pipelines' one, whose tokens end after a second."""
+    secret = Secret(secrets.token_urlsafe(24))
+    claims = {
+        "azp": session.environment.realm.clients.pipelines.id,
+        "fhir_core_app_id": PREFIX,
+    }
+    session.admin.post(
+        f"/{realm}/clients",
+        {
+            "clientId": PREFIX,
+            "secret": secret.reveal(),
+            "publicClient": False,
+            "standardFlowEnabled": False,
+            "serviceAccountsEnabled": True,
+            "attributes": {"access.token.lifespan": "1"},
+            "protocolMappers": [
+                {
+                    "name": name,
+                    "protocol": "openid-connect",
+                    "protocolMapper": "oidc-hardcoded-claim-mapper",
+                    "config": {
+                        "claim.name": name,
+                        "claim.value": value,
+                        "jsonType.label": "String",
+                        "access.token.claim": "true",
+                    },
+                }
+                for name, value in claims.items()
+            ],
+        },
+    )
+    user = session.admin.get(f"/{realm}/users", username=f"service-account-{PREFIX}")
+    role = session.admin.get(f"/{realm}/roles/{WEB_CLIENT}")
+    session.admin.post(f"/{realm}/users/{user[0]['id']}/role-mappings/realm", [role])
+    return secret
+
+
+_ORDER = ("Observation", "Group", "Patient", "CareTeam", "Practitioner", "Composition", "Binary")
+
+
+def _remove(session: Session) -> None:
+    """Delete every user and record of the checks; nothing there is fine."""
+    realm = session.environment.realm.name
+    for name in _PEOPLE:
+        delete_user(session.admin, realm, f"{PREFIX}-{name}")
+    for client in session.admin.get(f"/{realm}/clients", clientId=PREFIX):
+        session.admin.delete(f"/{realm}/clients/{client['id']}")
+    names = [PREFIX, *(f"{PREFIX}-{end}" for end in ("nurse", "colleague", "household"))]
+    names += [f"{PREFIX}-member-1", f"{PREFIX}-member-2", f"{PREFIX}-created"]
+    ids = ",".join(names)
+    entries = []
+    for kind in _ORDER:
+        found = session.backend.get(f"/{kind}", params={"_id": ids, "_elements": "id"})
+        found.raise_for_status()
+        for entry in found.json().get("entry", []):
+            url = f"{kind}/{entry['resource']['id']}"
+            entries.append({"request": {"method": "DELETE", "url": url}})
+    if entries:
+        _send(session, entries)
+
+
+def _send(session: Session, entries: list[Resource]) -> None:
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    response = session.backend.post(
+        "", json=bundle, headers={"Content-Type": "application/fhir+json"}
+    )
+    if response.status_code != 200:
+        raise UnreachableError(
+            f"the records of the checks are refused: {response.status_code} {response.text[:300]}"
+        )

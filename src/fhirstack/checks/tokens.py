@@ -1,0 +1,304 @@
+"""Checks of identity: each grant, each refused grant, and tokens that must not work."""
+
+import base64
+import html
+import json
+import re
+import secrets
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from fhirstack.checks import fixtures
+from fhirstack.checks.check import Check, FailedError, refused, require, status_is
+from fhirstack.checks.session import Person, Session, trusting_client
+
+
+def claims(token: str) -> dict[str, Any]:
+    """Return a token's claims, without checking it."""
+    payload = token.split(".")[1]
+    found: dict[str, Any] = json.loads(
+        base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
+    )
+    return found
+
+
+def android_password(session: Session) -> str:
+    nurse = session.people.nurse
+    tokens = session.tokens_of(nurse)
+    found = claims(tokens["access_token"])
+    roles = found.get("realm_access", {}).get("roles", [])
+    require(found.get("iss") == session.environment.issuer, f"iss is {found.get('iss')}")
+    require(found.get("sub") == nurse.user_id, "the token has no right sub")
+    require(found.get("fhir_core_app_id") == session.people.app_id, "no fhir_core_app_id")
+    require("ANDROID_CLIENT" in roles and "WEB_CLIENT" not in roles, f"roles: {roles}")
+    answer = session.http.get(
+        f"{session.environment.issuer}/protocol/openid-connect/userinfo",
+        headers={"Authorization": f"Bearer {tokens['access_token']}"},
+    )
+    status_is(answer, 200)
+    require(
+        answer.json().get("fhir_core_app_id") == session.people.app_id,
+        "userinfo has no fhir_core_app_id",
+    )
+    size = len(tokens["access_token"])
+    return f"token and userinfo carry sub, roles and the application; {size} bytes"
+
+
+def refresh(session: Session) -> str:
+    tokens = session.tokens_of(session.people.nurse)
+    response = session.grant(
+        grant_type="refresh_token",
+        client_id=session.environment.realm.clients.android.id,
+        refresh_token=tokens["refresh_token"],
+    )
+    return status_is(response, 200, what="refresh_token")
+
+
+def wrong_password(session: Session) -> str:
+    response = session.grant(
+        grant_type="password",
+        client_id=session.environment.realm.clients.android.id,
+        username=session.people.colleague.username,
+        password="wrong",  # noqa: S106 - it must be wrong
+    )
+    return status_is(response, 400, 401, what="a wrong password")
+
+
+def android_no_client_credentials(session: Session) -> str:
+    client = session.environment.realm.clients.android.id
+    response = session.grant(grant_type="client_credentials", client_id=client)
+    return status_is(response, 400, 401, what=f"client_credentials by {client}")
+
+
+def _password_grant(session: Session, client: str, secret: str) -> str:
+    nurse = session.people.nurse
+    response = session.http.post(
+        session.token_endpoint,
+        data={
+            "grant_type": "password",
+            "username": nurse.username,
+            "password": nurse.password.reveal(),
+        },
+        auth=(client, session.secrets[secret].reveal()),
+    )
+    return status_is(response, 400, 401, what=f"password grant by {client}")
+
+
+def web_no_password(session: Session) -> str:
+    return _password_grant(session, session.environment.realm.clients.web.id, "client-web")
+
+
+def pipelines_no_password(session: Session) -> str:
+    client = session.environment.realm.clients.pipelines.id
+    return _password_grant(session, client, "client-pipelines")
+
+
+def web_no_client_credentials(session: Session) -> str:
+    client = session.environment.realm.clients.web.id
+    response = session.http.post(
+        session.token_endpoint,
+        data={"grant_type": "client_credentials"},
+        auth=(client, session.secrets["client-web"].reveal()),
+    )
+    return status_is(response, 400, 401, what=f"client_credentials by {client}")
+
+
+def no_default_secret(session: Session) -> str:
+    clients = session.environment.realm.clients
+    for client in (clients.web.id, clients.pipelines.id):
+        for guess in ("", client, "secret", "changeme"):
+            response = session.http.post(
+                session.token_endpoint,
+                data={"grant_type": "client_credentials"},
+                auth=(client, guess),
+            )
+            status_is(response, 400, 401, what=f"{client} with a guessed secret")
+    return "guessed client secrets are refused"
+
+
+def authorization_code(session: Session) -> str:
+    tokens = log_in(session, session.people.web)
+    roles = claims(tokens["access_token"]).get("realm_access", {}).get("roles", [])
+    require("WEB_CLIENT" in roles, f"roles: {roles}")
+    return status_is(
+        session.fhir("GET", "Patient?_count=1", tokens["access_token"]), 200, what="code → token"
+    )
+
+
+def log_in(session: Session, person: Person) -> dict[str, str]:
+    """Log a person in by the authorization code grant, through Keycloak's own login page."""
+    web = session.environment.realm.clients.web.id
+    callback = f"{session.environment.url('web')}/oauth/callback/OpenSRP/"
+    state = secrets.token_urlsafe(8)
+    with trusting_client(session.authority) as browser:
+        page = browser.get(
+            f"{session.environment.issuer}/protocol/openid-connect/auth",
+            params={
+                "client_id": web,
+                "redirect_uri": callback,
+                "response_type": "code",
+                "scope": "openid profile",
+                "state": state,
+            },
+        )
+        status_is(page, 200, what="login page")
+        action = re.search(r'action="([^"]+)"', page.text)
+        if not action:
+            raise FailedError("the login page has no form")
+        answer = browser.post(
+            html.unescape(action[1]),
+            data={"username": person.username, "password": person.password.reveal()},
+        )
+    status_is(answer, 302, what="login form")
+    query = parse_qs(urlsplit(answer.headers["location"]).query)
+    require(query.get("state") == [state] and "code" in query, "no code came back")
+    response = session.http.post(
+        session.token_endpoint,
+        data={"grant_type": "authorization_code", "code": query["code"][0]}
+        | {"redirect_uri": callback},
+        auth=(web, session.secrets["client-web"].reveal()),
+    )
+    status_is(response, 200, what="code for tokens")
+    found: dict[str, str] = response.json()
+    return found
+
+
+def foreign_redirect(session: Session) -> str:
+    response = session.http.get(
+        f"{session.environment.issuer}/protocol/openid-connect/auth",
+        params={
+            "client_id": session.environment.realm.clients.web.id,
+            "redirect_uri": "https://attacker.example.org/",
+            "response_type": "code",
+        },
+    )
+    return status_is(response, 400, what="a foreign redirect address")
+
+
+def no_implicit(session: Session) -> str:
+    declared = session.environment.realm.clients
+    callback = f"{session.environment.url('web')}/oauth/callback/OpenSRP/"
+    for client in (declared.android.id, declared.web.id, declared.pipelines.id):
+        for kind in ("token", "id_token", "id_token token"):
+            response = session.http.get(
+                f"{session.environment.issuer}/protocol/openid-connect/auth",
+                params={
+                    "client_id": client,
+                    "redirect_uri": callback,
+                    "response_type": kind,
+                    "nonce": "n",
+                },
+            )
+            target = response.headers.get("location", "")
+            is_refused = response.status_code >= 400 or "error=" in target
+            require(is_refused, f"{client}, {kind}: {response.status_code} {target[:80]}")
+    everyone = session.admin.get(f"/{session.environment.realm.name}/clients", max=2000)
+    guilty = [c["clientId"] for c in everyone if c.get("implicitFlowEnabled")]
+    require(not guilty, f"implicit flow is on for {', '.join(guilty)}")
+    return f"refused for the three clients; off on all {len(everyone)} clients of the realm"
+
+
+def pipelines_token(session: Session) -> str:
+    found = claims(session.pipeline_token())
+    roles = found.get("realm_access", {}).get("roles", [])
+    require("WEB_CLIENT" in roles and "ANDROID_CLIENT" not in roles, f"roles: {roles}")
+    writing = [r for r in roles if r.split("_")[0] in ("POST", "PUT", "DELETE", "PATCH", "MANAGE")]
+    require(not writing, f"it may write: {', '.join(writing[:5])}")
+    require("fhir_core_app_id" in found, "no fhir_core_app_id")
+    return f"{len(roles)} roles, none that writes; the application is named"
+
+
+def _unauthorized(session: Session, token: str, what: str) -> str:
+    return refused(session.fhir("GET", "Patient?_count=1", token), 401, what=what)
+
+
+def other_realm(session: Session) -> str:
+    return _unauthorized(session, session.admin.token(), "a token of the master realm")
+
+
+def tampered(session: Session) -> str:
+    head, payload, signature = session.tokens_of(session.people.nurse)["access_token"].split(".")
+    body = claims(f"{head}.{payload}.")
+    body["realm_access"]["roles"].append("MANAGE_PATIENT")
+    forged = base64.urlsafe_b64encode(json.dumps(body).encode()).rstrip(b"=").decode()
+    none = base64.urlsafe_b64encode(b'{"alg":"none"}').rstrip(b"=").decode()
+    flipped = ("A" if signature[10] != "A" else "B").join((signature[:10], signature[11:]))
+    for token, what in (
+        (f"{head}.{forged}.{signature}", "altered claims"),
+        (f"{head}.{payload}.{flipped}", "an altered signature"),
+        (f"{none}.{payload}.", "no signature"),
+        ("x.y.z", "no token at all"),
+    ):
+        _unauthorized(session, token, what)
+    return "altered claims, altered and missing signatures: 401"
+
+
+def wrong_kind(session: Session) -> str:
+    tokens = session.tokens_of(session.people.nurse)
+    _unauthorized(session, tokens["id_token"], "an ID token")
+    _unauthorized(session, tokens["refresh_token"], "a refresh token")
+    return "an ID token and a refresh token are refused: 401"
+
+
+def expired(session: Session) -> str:
+    """Get a token that lives for one second and wait for its end."""
+    response = session.http.post(
+        session.token_endpoint,
+        data={"grant_type": "client_credentials"},
+        auth=(fixtures.PREFIX, session.people.short_lived.reveal()),
+    )
+    status_is(response, 200, what="a token for one second")
+    token = response.json()["access_token"]
+    return _wait_until_refused(session, token, claims(token)["exp"])
+
+
+def _wait_until_refused(session: Session, token: str, end: int) -> str:
+    """Ask until the token is refused; well after its end it must be."""
+    limit = time.monotonic() + 20
+    answer: httpx.Response
+    while True:
+        answer = session.fhir("GET", "Patient?_count=1", token)
+        if answer.status_code == 401 or time.monotonic() > limit:
+            break
+        time.sleep(0.2)
+    refused(answer, 401, what="an expired token")
+    require("expired" in answer.text, f"refused for another reason: {answer.text[:200]}")
+    return f"refused {max(time.time() - end, 0):.0f} s after its end"
+
+
+CHECKS = (
+    Check("token.android", "clients.android.grant", "Android gets tokens", android_password),
+    Check("token.android-refresh", "clients.android.grant", "Refreshing works", refresh),
+    Check("token.wrong-password", "clients.android.grant", "Wrong password", wrong_password),
+    Check(
+        "token.android-no-client-credentials",
+        "clients.android.direct-only",
+        "Android cannot use client credentials",
+        android_no_client_credentials,
+    ),
+    Check("token.web-code", "clients.web.grant", "Web logs in by code", authorization_code),
+    Check("token.web-redirect", "clients.web.grant", "Foreign redirects", foreign_redirect),
+    Check("token.web-no-password", "clients.web.standard", "Web: no passwords", web_no_password),
+    Check(
+        "token.web-no-client-credentials",
+        "clients.service-account-off",
+        "Web cannot use client credentials",
+        web_no_client_credentials,
+    ),
+    Check("token.no-implicit", "clients.no-implicit", "Implicit flow is refused", no_implicit),
+    Check("token.pipelines", "clients.pipelines.grant", "Pipelines get tokens", pipelines_token),
+    Check(
+        "token.pipelines-no-password",
+        "clients.pipelines.grant",
+        "Pipelines cannot use passwords",
+        pipelines_no_password,
+    ),
+    Check("token.secrets", "clients.separate", "No guessable secret", no_default_secret),
+    Check("token.other-realm", "services.gateway", "Another realm's token", other_realm),
+    Check("token.tampered", "services.gateway", "A tampered token", tampered),
+    Check("token.kind", "services.gateway", "Only access tokens are taken", wrong_kind),
+    Check("token.expired", "services.gateway", "An expired token", expired),
+)

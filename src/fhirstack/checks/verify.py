@@ -1,0 +1,42 @@
+"""The one list of live checks, and running it."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from fhirstack.checks import closed, edge, fixtures, records, tokens
+from fhirstack.checks.check import Check, Result, Verdict, run
+from fhirstack.checks.session import Session
+from fhirstack.errors import FhirstackError, UsageError
+
+CHECKS: tuple[Check, ...] = (*edge.CHECKS, *tokens.CHECKS, *records.CHECKS, *closed.CHECKS)
+
+
+def choose(patterns: list[str]) -> tuple[Check, ...]:
+    """Return the checks whose ids begin with one of the patterns. Raises UsageError for none."""
+    chosen = tuple(
+        check for check in CHECKS if not patterns or any(check.id.startswith(p) for p in patterns)
+    )
+    if not chosen:
+        raise UsageError(
+            f"no check's id begins with {', '.join(patterns)}", remedy="`verify --list` names them."
+        )
+    return chosen
+
+
+def verify(
+    session: Session, checks: tuple[Check, ...], shown: Callable[[Result], None]
+) -> list[Result]:
+    """Run checks with the people that they need; each result is shown as it comes."""
+    results = []
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(fixtures.cast(session))
+        except FhirstackError as error:
+            # Without people the checks that need them fail, each by name, with this reason.
+            first = Check("verify.people", "services.keycloak", "Users can be made", lambda _: "")
+            results.append(Result(first, Verdict.FAILED, str(error), 0.0))
+            shown(results[0])
+        for result in run(checks, session):
+            results.append(result)
+            shown(result)
+    return results

@@ -1,0 +1,178 @@
+"""Commands for a stack on this machine: up, status, logs, restart, down, secret."""
+
+import json
+import os
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from fhirstack.checks import verify as checking
+from fhirstack.checks.check import Result, Verdict
+from fhirstack.cli.console import console
+from fhirstack.cli.progress import step
+from fhirstack.cli.verify import conclude, session_of, show
+from fhirstack.errors import CheckFailedError, UsageError
+from fhirstack.planes.local import stack as stacks
+from fhirstack.planes.local import status as observing
+from fhirstack.planes.local import up as bringing
+from fhirstack.planes.local.account import remove_tree
+from fhirstack.planes.local.platform import Platform, exclusive, existing
+from fhirstack.planes.local.runtime import down as take_down
+from fhirstack.planes.local.supervisor import Supervisor
+
+Name = Annotated[str, typer.Option("--name", help="The stack's name.", metavar="NAME")]
+Format = Annotated[str, typer.Option("--format", help="table or json.", metavar="FORMAT")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (up, status, logs, restart, down, secret):
+        app.command()(command)
+
+
+def up(
+    name: Name = stacks.DEFAULT_NAME,
+    port_base: Annotated[
+        int | None, typer.Option("--port-base", help="First port of the stack's block of 100.")
+    ] = None,
+) -> None:
+    """Make every service run on this machine, then verify it. Safe to run again."""
+    if port_base is not None:
+        stacks.check_port_base(port_base)
+    result = bringing.up(name, port_base, step)
+    out = console()
+    if result.moved_ports:
+        first = result.platform.stack.port_base
+        out.print(f"The usual ports are taken: this stack has {first} to {first + 99}.")
+    for change in result.reports:
+        out.print(f"[yellow]![/yellow] {change.plane} {change.address}: {change.reason}")
+    if result.changes:
+        out.print(f"{len(result.changes)} changes were made.")
+    else:
+        out.print("Nothing changed.")
+    out.print(_addresses(result.platform))
+    checks = checking.choose([])
+    with step("verify"), session_of(result.platform) as session:
+        results = checking.verify(session, checks, _show_if_not_ok)
+    conclude(results)
+
+
+def _show_if_not_ok(result: Result) -> None:
+    if result.verdict is not Verdict.OK:
+        show(result)
+
+
+def _addresses(platform: Platform) -> Table:
+    environment = platform.environment
+    option = "" if platform.stack.name == stacks.DEFAULT_NAME else f" --name {platform.stack.name}"
+    table = Table(title=None, box=None, pad_edge=False, header_style="bold")
+    table.add_column("what", no_wrap=True)
+    table.add_column("address or account", overflow="fold")
+    table.add_row("FHIR (gateway)", environment.fhir_base)
+    table.add_row("Keycloak realm", environment.issuer)
+    table.add_row("Keycloak console", f"{platform.keycloak_inside}/admin (this machine only)")
+    table.add_row("FHIR server", f"{platform.fhir_backend} (this machine only)")
+    table.add_row("CA to trust", str(platform.certificate_authority))
+    table.add_row("User", f"{bringing.ADMINISTRATOR} (realm {environment.realm.name})")
+    table.add_row("Its password", f"./fhirstack secret user-administrator{option}")
+    return table
+
+
+def status(name: Name = stacks.DEFAULT_NAME, format: Format = "table") -> None:
+    """Show each service: its state, memory and, if it fails, its last log lines."""
+    found = existing(name)
+    services = observing.observe(found)
+    if format == "json":
+        print(json.dumps([service.as_dict() for service in services], indent=2))
+    else:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in ("service", "state", "ready", "pid", "restarts", "memory"):
+            table.add_column(column, justify="right" if column in ("pid", "memory") else "left")
+        for service in services:
+            table.add_row(
+                service.name,
+                service.state,
+                "yes" if service.ready else "no",
+                str(service.pid or "-"),
+                str(service.restarts),
+                f"{service.memory // 2**20} MiB",
+            )
+        console().print(table)
+        for service in services:
+            if service.failing:
+                console().print(f"\n{service.name} is failing. Its last lines:")
+                console().print(service.last_lines, markup=False)
+    if not all(service.ready for service in services):
+        raise CheckFailedError("not every service is ready", remedy="./fhirstack up")
+
+
+def logs(
+    service: Annotated[str, typer.Argument(help="A service of `status`, or supervisord.")],
+    name: Name = stacks.DEFAULT_NAME,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as it grows.")] = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", help="How many to begin with.")] = 100,
+) -> None:
+    """Print a service's log."""
+    found = existing(name)
+    known = sorted(path.stem for path in found.path("log").glob("*.log"))
+    if service not in known:
+        raise UsageError(f"there is no log of {service}", remedy=f"There are: {', '.join(known)}")
+    path = str(found.path("log", f"{service}.log"))
+    command = ["tail", "-n", str(lines), *(["-F"] if follow else []), path]
+    os.execvp("tail", command)  # noqa: S606
+
+
+def restart(
+    service: Annotated[str, typer.Argument(help="A service of `status`; all if none.")] = "",
+    name: Name = stacks.DEFAULT_NAME,
+) -> None:
+    """Stop a service, or all, and start again; wait until ready."""
+    found = existing(name)
+    supervisor = Supervisor(found.root)
+    with exclusive(found.root):
+        known = supervisor.processes()
+        if service and service not in known:
+            raise UsageError(
+                f"there is no service {service}", remedy=f"There are: {', '.join(sorted(known))}"
+            )
+        for process in [service] if service else reversed(list(known)):
+            if known[process].state.up:
+                with step(f"{process} stops"):
+                    supervisor.stop(process)
+    bringing.up(name, None, step)
+    console().print("Restarted.")
+
+
+def down(
+    name: Name = stacks.DEFAULT_NAME,
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="Remove all data, secrets and logs too.")
+    ] = False,
+) -> None:
+    """Stop every service. Data stays, unless --delete-data is given."""
+    root = stacks.stacks_directory() / stacks.check_name(name)
+    found = stacks.find(name) if delete_data else existing(name)
+    if found is None:
+        # What an interrupted first `up` left, before it had a record.
+        remove_tree(root)
+        console().print(f"There is no stack {name}.")
+        return
+    with exclusive(found.root), step("services stop"):
+        take_down(found, delete_data=delete_data)
+    console().print("Everything of it is gone." if delete_data else "Stopped. Its data is kept.")
+
+
+def secret(
+    which: Annotated[str, typer.Argument(help="A secret's name; lists the names if none.")] = "",
+    name: Name = stacks.DEFAULT_NAME,
+) -> None:
+    """Print one secret of the stack, for the person who asked."""
+    directory = existing(name).path("secrets")
+    known = sorted(path.name for path in directory.iterdir() if not path.name.startswith("."))
+    if not which:
+        console().print("\n".join(known))
+        return
+    if which not in known:
+        raise UsageError(f"there is no secret {which}", remedy="`secret` alone lists them.")
+    print((directory / which).read_text(encoding="ascii").strip())

@@ -1,0 +1,109 @@
+"""The command ``verify``, and printing its results."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from fhirstack.checks import report
+from fhirstack.checks import verify as checking
+from fhirstack.checks.check import Result, Verdict
+from fhirstack.checks.session import Session, trusting_client
+from fhirstack.cli.console import console
+from fhirstack.errors import CheckFailedError, UsageError
+from fhirstack.planes.local import stack as stacks
+from fhirstack.planes.local.platform import Platform, existing, installed_places, open_platform
+
+_SIGNS = {
+    Verdict.OK: "[green]ok[/green]     ",
+    Verdict.FAILED: "[red]FAILED[/red] ",
+    Verdict.SKIPPED: "[yellow]skipped[/yellow]",
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(verify)
+
+
+def verify(
+    only: Annotated[
+        list[str] | None, typer.Argument(help="Ids, or how they begin; all checks if none.")
+    ] = None,
+    name: Annotated[str, typer.Option("--name", help="The stack.")] = stacks.DEFAULT_NAME,
+    format: Annotated[str, typer.Option("--format", help="table, json or junit.")] = "table",
+    output: Annotated[Path | None, typer.Option("--output", help="Write it to a file.")] = None,
+    show_list: Annotated[bool, typer.Option("--list", help="List the checks only.")] = False,
+) -> None:
+    """Prove that the platform does what the page asks: names, tokens, records, closed ports."""
+    if format not in ("table", "json", "junit"):
+        raise UsageError(f"no format {format}", remedy="Use table, json or junit.")
+    checks = checking.choose(only or [])
+    if show_list:
+        for check in checks:
+            console().print(f"{check.id:<30} {check.requirement:<30} {check.title}")
+        return
+    platform = open_platform(existing(name), installed_places())
+    with session_of(platform) as session:
+        shown = show if format == "table" and output is None else _quiet
+        results = checking.verify(session, checks, shown)
+    if format == "json":
+        text = report.as_json(results) + "\n"
+    elif format == "junit":
+        text = report.as_junit(results, name)
+    else:
+        text = "".join(f"{r.verdict:<8} {r.check.id:<30} {r.evidence}\n" for r in results)
+    if output is not None:
+        output.write_text(text, encoding="utf-8")
+    elif format != "table":
+        print(text, end="")
+    conclude(results)
+
+
+@contextmanager
+def session_of(platform: Platform) -> Iterator[Session]:
+    """Open what checks need of a local platform."""
+    with (
+        platform.keycloak_admin() as admin,
+        platform.fhir() as backend,
+        trusting_client(platform.certificate_authority) as http,
+    ):
+        yield Session(
+            environment=platform.environment,
+            admin=admin,
+            backend=backend,
+            http=http,
+            authority=platform.certificate_authority,
+            secrets=platform.secrets,
+            inside=platform.stack.endpoints,
+            local_root=platform.stack.root,
+        )
+
+
+def show(result: Result) -> None:
+    """Print one result: its verdict, id, title and evidence."""
+    out = console()
+    out.print(f"{_SIGNS[result.verdict]} {result.check.id:<28} {result.check.title}")
+    if result.verdict is not Verdict.OK:
+        out.print(f"        {escape(result.evidence)}")
+
+
+def _quiet(result: Result) -> None:
+    """Print nothing: the whole report comes at the end."""
+
+
+def conclude(results: list[Result]) -> None:
+    """Print the sum. Raises CheckFailedError if a check failed."""
+    counts = report.count(results)
+    seconds = sum(result.seconds for result in results)
+    total = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict)
+    console(stderr=True).print(f"verify: {total}; {seconds:.1f} s")
+    failed = [result.check.id for result in results if result.verdict is Verdict.FAILED]
+    if failed:
+        raise CheckFailedError(
+            f"{len(failed)} checks failed: {', '.join(failed)}",
+            remedy=f"./fhirstack verify {failed[0]}; ./fhirstack logs fhir-gateway",
+        )

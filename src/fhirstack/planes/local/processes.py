@@ -1,0 +1,124 @@
+"""Looking at processes through ``/proc``: who listens on a port, and which are a stack's own."""
+
+import os
+import signal
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from fhirstack.errors import UnreachableError
+
+MARK = "STACK_DIRECTORY"
+"""Environment variable that marks every process of a stack with the stack's directory."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process of this machine."""
+
+    pid: int
+    command: str
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]  # noqa: PTH208
+
+
+def _command(pid: int) -> str:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return "?"
+    return words[0].decode(errors="replace") or "?"
+
+
+def listener(port: int) -> Process | None:
+    """Return the process that listens on a TCP port, if it can be seen by this user."""
+    inodes = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        try:
+            lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
+        except OSError:
+            continue
+        for line in lines:
+            fields = line.split()
+            if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:
+                inodes.add(f"socket:[{fields[9]}]")
+    for pid in _pids() if inodes else []:
+        try:
+            links = [os.readlink(entry) for entry in os.scandir(f"/proc/{pid}/fd")]  # noqa: PTH115
+        except OSError:
+            continue
+        if inodes.intersection(links):
+            return Process(pid, _command(pid))
+    return None
+
+
+def of_stack(root: Path) -> list[Process]:
+    """Return the processes that carry the mark of the stack in ``root``."""
+    mark = f"{MARK}={root}".encode()
+    found = []
+    for pid in _pids():
+        try:
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if mark in environment and pid != os.getpid():
+            found.append(Process(pid, _command(pid)))
+    return found
+
+
+def parent(pid: int) -> int:
+    """Return the id of a process's parent; 0 where it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    return int(text.rsplit(")", 1)[1].split()[1])
+
+
+def resident_bytes(pid: int) -> tuple[int, int]:
+    """Return a process's (RSS, PSS) in bytes; PSS counts shared pages by share. 0 where gone."""
+    rss = pss = 0
+    try:
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii")
+    except OSError:
+        return 0, 0
+    for line in text.splitlines():
+        if line.startswith("Rss:"):
+            rss = int(line.split()[1]) * 1024
+        elif line.startswith("Pss:"):
+            pss = int(line.split()[1]) * 1024
+    return rss, pss
+
+
+def end(processes: Iterable[Process], *, limit_seconds: float = 30) -> None:
+    """End processes by id: TERM, then KILL for those that stay. Raises UnreachableError."""
+    left = {process.pid: process for process in processes}
+    for number, limit in ((signal.SIGTERM, limit_seconds), (signal.SIGKILL, 10.0)):
+        for pid in left:
+            _signal(pid, number)
+        deadline = time.monotonic() + limit
+        while left and time.monotonic() < deadline:
+            left = {pid: process for pid, process in left.items() if _alive(pid)}
+            time.sleep(0.05)
+        if not left:
+            return
+    names = ", ".join(f"{process.command} ({pid})" for pid, process in left.items())
+    raise UnreachableError(f"these processes do not end: {names}")
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"

@@ -1,0 +1,139 @@
+"""Bringing a local stack up: phases, each of which can be run again after any interruption."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+from fhirstack.bundle.artifacts import CATALOGUE
+from fhirstack.planes import databases
+from fhirstack.planes.iam import plan as iam
+from fhirstack.planes.iam.admin import KeycloakAdmin
+from fhirstack.planes.iam.roles import ADMINISTRATOR_GROUP, WEB_GROUP
+from fhirstack.planes.iam.users import User, ensure_user
+from fhirstack.planes.local import runtime, stack
+from fhirstack.planes.local.account import make_directory, service_account
+from fhirstack.planes.local.platform import Platform, exclusive, open_platform
+from fhirstack.planes.local.secrets import ensure
+from fhirstack.planes.plane import Change, effective
+from fhirstack.services import (
+    catalogue,
+    edge,
+    fhir_gateway,
+    fhir_server,
+    keycloak,
+    postgresql,
+    redis,
+)
+
+Step = Callable[[str], AbstractContextManager[None]]
+"""Shows what is being done and, at its end, how long it took."""
+
+ADMINISTRATOR = "administrator"
+ADMINISTRATOR_SECRET = "user-administrator"  # noqa: S105 - a secret's name
+
+
+@dataclass(frozen=True)
+class Result:
+    """What `up` did."""
+
+    platform: Platform
+    changes: tuple[Change, ...]
+    reports: tuple[Change, ...]
+    moved_ports: bool
+
+
+def artifacts(step: Step) -> dict[str, PurePosixPath]:
+    """Return where each artifact is; what is missing is downloaded and built."""
+    places = {}
+    for artifact in CATALOGUE:
+        with step(artifact.title):
+            places[artifact.name] = PurePosixPath(artifact.make())
+    return places
+
+
+def up(name: str, port_base: int | None, step: Step) -> Result:
+    """Make the stack of this name run as declared. Raises FhirstackError."""
+    places = artifacts(step)
+    owner = service_account()
+    root = stack.stacks_directory() / stack.check_name(name)
+    root.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(root, owner)
+    with exclusive(root):
+        found = stack.find(name)
+        moved = False
+        if found is None:
+            found = stack.create(name, port_base, owner)
+            moved = port_base is None and found.port_base != stack.FIRST_PORT_BASE
+        elif port_base is not None and port_base != found.port_base:
+            found = replace(found, port_base=port_base)
+        stack.record(found, owner)
+        platform = open_platform(found, places, make=True)
+        changes = _converge(platform, step)
+    return Result(platform, tuple(effective(changes)), _reports(changes), moved)
+
+
+def _reports(changes: list[Change]) -> tuple[Change, ...]:
+    made = effective(changes)
+    return tuple(change for change in changes if change not in made)
+
+
+def _converge(platform: Platform, step: Step) -> list[Change]:
+    local = platform.runtime
+    local.end_orphans()
+    observed = local.observe()
+    changes = runtime.plan(platform.stack, platform.workloads, observed)
+    local.check_ports(observed)
+    if changes:
+        local.write()
+        local.load()
+    local.start((postgresql.NAME, redis.NAME, edge.NAME))
+    with step("PostgreSQL starts"):
+        local.wait(postgresql.NAME)
+    with step("databases and roles"), platform.superuser() as connection:
+        desired = catalogue.databases(platform.context)
+        changes += _apply(databases.plan(connection, desired, platform.secrets))
+    local.start((keycloak.NAME, fhir_server.NAME, fhir_gateway.NAME))
+    with step("Redis and the edge start"):
+        local.wait(redis.NAME)
+        local.wait(edge.NAME)
+    with step("Keycloak starts"):
+        local.wait(keycloak.NAME)
+    with step("realm, clients, roles and groups"):
+        changes += _identity(platform)
+    with step("FHIR server starts"):
+        local.wait(fhir_server.NAME)
+    with step("FHIR gateway is ready"):
+        local.wait(fhir_gateway.NAME)
+    return changes
+
+
+def _identity(platform: Platform) -> list[Change]:
+    with platform.keycloak_admin() as admin:
+        changes = iam.plan(admin, platform.environment, dict(platform.secrets))
+        _apply(changes)
+        _administrator(admin, platform)
+    return changes
+
+
+def _administrator(admin: KeycloakAdmin, platform: Platform) -> None:
+    """Make the one user with whom a person can begin: FHIR Web and its user pages."""
+    names = [ADMINISTRATOR_SECRET]
+    directory = platform.stack.path("secrets")
+    password = ensure(directory, names, platform.owner)[ADMINISTRATOR_SECRET]
+    user = User(
+        username=ADMINISTRATOR,
+        first_name="Programme",
+        last_name="Administrator",
+        email=f"{ADMINISTRATOR}@{platform.environment.domain}",
+        app_id=platform.environment.application.id,
+        groups=(WEB_GROUP, ADMINISTRATOR_GROUP),
+    )
+    ensure_user(admin, platform.environment.realm.name, user, password)
+
+
+def _apply(changes: list[Change]) -> list[Change]:
+    for change in changes:
+        if change.apply is not None:
+            change.apply()
+    return changes

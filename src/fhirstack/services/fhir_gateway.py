@@ -1,0 +1,78 @@
+"""The FHIR Info Gateway: who may do what with which record."""
+
+import json
+
+from fhirstack.model.site import Application
+from fhirstack.services import edge, fhir_server
+from fhirstack.services.workload import Context, File, HttpProbe, Workload, java_memory
+
+NAME = "fhir-gateway"
+PAGE_LINK_SECRET = "gateway-page-links"  # noqa: S105 - a secret's name
+
+
+def render_allowed_queries(application: Application) -> str:
+    """Return the exact list of what may be read without a token: the app's own configuration.
+
+    OpenSRP's own list opens every Binary, every Composition and posted bundles (reference 7.1
+    to 7.3). The gateway refuses such a list at start.
+    """
+    reads = [f"Composition/{name}" for name in application.public_compositions]
+    reads += [f"Binary/{name}" for name in application.public_binaries]
+    searches = [("Composition", {"identifier": application.id})]
+    searches += [("Composition", {"_id": name}) for name in application.public_compositions]
+    searches += [("Binary", {"_id": name}) for name in application.public_binaries]
+    common = {
+        "requestType": "GET",
+        "allowExtraParams": False,
+        "allParamsRequired": True,
+        "allowUnauthenticatedRequests": True,
+    }
+    entries = [{"path": path, "queryParams": {}, **common} for path in reads]
+    entries += [{"path": path, "queryParams": params, **common} for path, params in searches]
+    return json.dumps({"entries": entries}, indent=2) + "\n"
+
+
+def workload(context: Context) -> Workload:
+    """Return the gateway's process. Environment names are those of OpenSRP's own image."""
+    environment = context.environment
+    clients = environment.realm.clients
+    web = context.endpoint(NAME, "http")
+    management = context.endpoint(NAME, "management")
+    trust: tuple[str, ...] = ()
+    if environment.tls.issuer == "local":
+        trust = (f"-Djavax.net.ssl.trustStore={context.tls_root / 'trust.p12'}",)
+    return Workload(
+        name=NAME,
+        command=(
+            str(context.artifacts["java"]),
+            *java_memory(256, metaspace_mib=128),
+            *trust,
+            "-jar",
+            str(context.artifacts[NAME] / "fhir-gateway.jar"),
+        ),
+        environment={
+            "PROXY_TO": fhir_server.backend_url(context),
+            "PUBLIC_BASE_URL": environment.fhir_base,
+            "TOKEN_ISSUER": environment.issuer,
+            "TOKEN_CLIENTS": ",".join((clients.android.id, clients.web.id, clients.pipelines.id)),
+            "ACCESS_CHECKER": "permission",
+            "BACKEND_TYPE": "HAPI",
+            "RUN_MODE": "PROD",
+            "ALLOWED_QUERIES_FILE": str(context.config(NAME, "allowed-queries.json")),
+            "PAGE_LINK_SECRET_FILE": str(context.config(NAME, "page-link-secret")),
+            "SERVER_ADDRESS": web.host,
+            "SERVER_PORT": str(web.port),
+            "SERVER_MAX_HTTP_REQUEST_HEADER_SIZE": f"{environment.edge.max_header_kib}KB",
+            "MANAGEMENT_SERVER_ADDRESS": management.host,
+            "MANAGEMENT_SERVER_PORT": str(management.port),
+            "TLS_DIGEST": context.tls_digest,
+        },
+        files=(
+            File("allowed-queries.json", render_allowed_queries(environment.application)),
+            File("page-link-secret", context.secret(PAGE_LINK_SECRET)),
+        ),
+        ports=("http", "management"),
+        probe=HttpProbe("management", "/actuator/health/readiness"),
+        # It starts without Keycloak and without the edge, but is ready only with both.
+        needs=(fhir_server.NAME, "keycloak", edge.NAME),
+    )

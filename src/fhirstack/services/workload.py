@@ -1,0 +1,127 @@
+"""A workload: what runs, independent of where it runs.
+
+Services make workloads with pure functions of a ``Context``; a runtime (local processes here,
+Kubernetes objects in a cluster) fills the context with its own places and addresses.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+from fhirstack.model.site import Environment
+from fhirstack.secret import Secret
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where a port of a service is reached from the other services."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class File:
+    """A configuration file of a workload. ``path`` is relative to its configuration directory."""
+
+    path: str
+    content: str
+
+
+@dataclass(frozen=True)
+class HttpProbe:
+    """Ready when this address answers 200."""
+
+    port: str
+    path: str
+
+
+@dataclass(frozen=True)
+class TcpProbe:
+    """Ready when the port accepts a connection."""
+
+    port: str
+
+
+@dataclass(frozen=True)
+class CommandProbe:
+    """Ready when the command ends with 0."""
+
+    command: tuple[str, ...]
+
+
+Probe = HttpProbe | TcpProbe | CommandProbe
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One long-running process and all that it needs."""
+
+    name: str
+    command: tuple[str, ...]
+    probe: Probe
+    files: tuple[File, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    ports: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    stop_signal: str = "TERM"
+    start_limit_seconds: int = 180
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a runtime tells a service: the environment and where things are."""
+
+    environment: Environment
+    endpoints: Mapping[tuple[str, str], Endpoint]
+    artifacts: Mapping[str, PurePosixPath]
+    config_root: PurePosixPath
+    data_root: PurePosixPath
+    run_root: PurePosixPath
+    tls_root: PurePosixPath
+    secrets: Mapping[str, Secret]
+    tls_digest: str = ""
+    """Changes with any certificate: what reads certificates at start depends on it."""
+
+    def endpoint(self, service: str, port: str) -> Endpoint:
+        """Return the address of a service's port. Raises KeyError for an unknown one."""
+        return self.endpoints[service, port]
+
+    def config(self, service: str, path: str = "") -> PurePosixPath:
+        """Return the place of a configuration file at run time."""
+        return self.config_root / service / path if path else self.config_root / service
+
+    def data(self, service: str) -> PurePosixPath:
+        """Return the service's data directory."""
+        return self.data_root / service
+
+    def secret(self, name: str) -> str:
+        """Return a secret's plain value, for a file that only its service can read."""
+        return self.secrets[name].reveal()
+
+
+@dataclass(frozen=True)
+class Database:
+    """A PostgreSQL database and the role that owns it. ``pool``: its most connections."""
+
+    name: str
+    role: str
+    secret: str
+    pool: int
+
+
+def java_memory(heap_mib: int, *, metaspace_mib: int) -> tuple[str, ...]:
+    """Return the JVM options that bound a service's memory and make it fail fast."""
+    return (
+        f"-Xmx{heap_mib}m",
+        "-Xms64m",
+        f"-XX:MaxMetaspaceSize={metaspace_mib}m",
+        "-XX:ReservedCodeCacheSize=96m",
+        "-XX:+UseSerialGC",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Dfile.encoding=UTF-8",
+        "-Djava.net.preferIPv4Stack=true",
+    )
