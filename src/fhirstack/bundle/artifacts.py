@@ -7,17 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fhirstack.bundle.cache import digest_of, file_sha256, once
-from fhirstack.bundle.pins import MavenPin, maven_pin, version
-from fhirstack.bundle.programs import run
+from fhirstack.bundle.cache import digest_of, once
+from fhirstack.bundle.maven import MAVEN, check_libraries, download
+from fhirstack.bundle.pins import maven_pin
+from fhirstack.bundle.programs import not_installed, run
 from fhirstack.errors import UnreachableError
 from fhirstack.services import keycloak
 
 JAVA_OLDEST = 17
 REPOSITORY = Path(__file__).resolve().parents[3]
 """The clone: the Java modules are built from it."""
-
-_MAVEN = ("mvn", "--batch-mode", "--quiet", "--no-transfer-progress", "--strict-checksums")
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ def java() -> Path:
     """Return the ``java`` to run with. Raises UnreachableError where none is new enough."""
     found = shutil.which("java")
     if not found:
-        raise UnreachableError("java is not installed", remedy="Install default-jdk-headless.")
+        raise not_installed("java")
     text = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
     match = re.search(r'version "(\d+)(?:\.(\d+))?', text)
     major = int(match[1]) if match else 0
@@ -60,39 +59,12 @@ def postgresql() -> Path:
     return homes[max(homes)]
 
 
-def program(name: str, package: str) -> Path:
+def program(name: str) -> Path:
     """Return the path of a system program, looked for where administrators' programs lie too."""
     found = shutil.which(name) or shutil.which(name, path="/usr/sbin:/sbin")
     if not found:
-        raise UnreachableError(f"{name} is not installed", remedy=f"Install {package}.")
+        raise not_installed(name)
     return Path(found)
-
-
-def download(pin: MavenPin, directory: Path) -> Path:
-    """Fetch a file with the Maven client and check it. Raises UnreachableError."""
-    plugin = (
-        f"org.apache.maven.plugins:maven-dependency-plugin:{version('maven-dependency-plugin')}"
-    )
-    run(
-        [
-            *_MAVEN,
-            f"{plugin}:copy",
-            f"-Dartifact={pin.coordinates}",
-            f"-DoutputDirectory={directory}",
-        ],
-        log=directory / "download.log",
-        directory=directory,
-    )
-    path = directory / pin.file_name
-    found = file_sha256(path)
-    if found != pin.sha256:
-        raise UnreachableError(
-            f"wrong checksum: {found[:16]}…, pinned is {pin.sha256[:16]}…",
-            where=pin.coordinates,
-            remedy="The download was altered or damaged: remove it from the local Maven"
-            " repository and run it again.",
-        )
-    return path
 
 
 def keycloak_server() -> Path:
@@ -100,17 +72,17 @@ def keycloak_server() -> Path:
     pin = maven_pin("keycloak")
     key = digest_of(pin.sha256.encode(), *(option.encode() for option in keycloak.BUILD_OPTIONS))
 
-    def make(directory: Path) -> None:
-        archive = download(pin, directory)
+    def make(directory: Path, log: Path) -> None:
+        archive = download(pin, directory, log=log)
         run(
             ["tar", "--extract", "--no-same-owner", "--strip-components=1", "--file", archive],
-            log=directory / "unpack.log",
+            log=log,
             directory=directory,
         )
         archive.unlink()
         run(
             [directory / "bin/kc.sh", "build", *keycloak.BUILD_OPTIONS],
-            log=directory / "build.log",
+            log=log,
             environment={"JAVA": str(java()), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
         )
 
@@ -125,32 +97,16 @@ def java_module(name: str) -> Path:
     )
     parts = [part for f in files for part in (str(f.relative_to(source)).encode(), f.read_bytes())]
 
-    def make(directory: Path) -> None:
+    def make(directory: Path, log: Path) -> None:
         work = directory / "work"
         shutil.copytree(source, work, ignore=shutil.ignore_patterns("target"))
-        run([*_MAVEN, "-DskipTests", "package"], log=directory / "build.log", directory=work)
+        run([*MAVEN, "-DskipTests", "package"], log=log, directory=work)
         (work / "target" / f"{name}.jar").rename(directory / f"{name}.jar")
         (work / "target" / "lib").rename(directory / "lib")
         check_libraries(directory / "lib", source / "libraries.sha256")
         shutil.rmtree(work)
 
     return once(f"{name}-{digest_of(*parts)}", make)
-
-
-def check_libraries(directory: Path, lock: Path) -> None:
-    """Compare every library of a built module with its lock file. Raises UnreachableError."""
-    lines = (line.split(maxsplit=1) for line in lock.read_text(encoding="utf-8").splitlines())
-    locked = {name: checksum for checksum, name in lines}
-    found = {path.name: file_sha256(path) for path in directory.iterdir()}
-    wrong = sorted(
-        name for name in found.keys() | locked.keys() if found.get(name) != locked.get(name)
-    )
-    if wrong:
-        raise UnreachableError(
-            f"{len(wrong)} libraries are not the locked ones: {', '.join(wrong[:5])}",
-            where=str(lock),
-            remedy="A download was altered, or a version was changed without scripts/lock.",
-        )
 
 
 def _tree(path: Path) -> list[Path]:
@@ -160,8 +116,8 @@ def _tree(path: Path) -> list[Path]:
 CATALOGUE: tuple[Artifact, ...] = (
     Artifact("java", "Java", java),
     Artifact("postgresql", "PostgreSQL", postgresql),
-    Artifact("redis", "Redis", lambda: program("redis-server", "redis-server")),
-    Artifact("haproxy", "HAProxy", lambda: program("haproxy", "haproxy")),
+    Artifact("redis", "Redis", lambda: program("redis-server")),
+    Artifact("haproxy", "HAProxy", lambda: program("haproxy")),
     Artifact("keycloak", "Keycloak", keycloak_server),
     Artifact("fhir-server", "FHIR server", lambda: java_module("fhir-server")),
     Artifact("fhir-gateway", "FHIR gateway", lambda: java_module("fhir-gateway")),

@@ -36,32 +36,38 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def once(name: str, make: Callable[[Path], None]) -> Path:
-    """Return the cached directory ``name``, made by ``make(directory)`` if it is not there.
+def once(name: str, make: Callable[[Path, Path], None]) -> Path:
+    """Return the cached directory ``name``, made by ``make(directory, log)`` if it is not there.
 
     ``make`` fills a directory that gets its final name only when all is done, so that a killed
-    run leaves nothing that looks finished; what it left is removed by the next one.
+    run leaves nothing that looks finished; what it left is removed by the next one. Several
+    callers at once make it once. ``log`` is the place of a log that stays after a failure.
+    Raises UnreachableError when the disk fails.
     """
     root = cache_directory()
     final = root / name
-    if final.is_dir():
-        return final
     try:
+        if final.is_dir():
+            return final
         with locked(root / f".{name}.lock"):
             if final.is_dir():
                 return final
             for leftover in root.glob(f".{name}.*.part"):
                 shutil.rmtree(leftover)
+            log = root / "log" / f"{name}.log"
+            log.parent.mkdir(exist_ok=True)
+            log.unlink(missing_ok=True)
             part = Path(tempfile.mkdtemp(prefix=f".{name}.", suffix=".part", dir=root))
             try:
                 part.chmod(0o755)
-                make(part)
+                make(part, log)
                 part.rename(final)
             except BaseException:
                 shutil.rmtree(part, ignore_errors=True)
                 raise
     except OSError as error:
-        raise disk_error(error, final) from error
+        remedy = f"Set {ENVIRONMENT} to a directory that can be written."
+        raise disk_error(error, final, remedy=remedy) from error
     return final
 
 

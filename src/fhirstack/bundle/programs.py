@@ -1,22 +1,178 @@
-"""Running other programs: output kept in a file, failures told with their last lines."""
+"""Running other programs: output to a log and to a reader, failures told with their cause."""
 
+import contextlib
 import errno
+import os
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePath
+from typing import IO
 
 from fhirstack.errors import UnreachableError
 
-_HINTS = (
-    ("No space left on device", "The disk is full: free some space, then run the command again."),
-    ("Could not transfer artifact", "A download failed: check the network or the proxy settings."),
-    ("Unknown host", "A name could not be looked up: check the network and its DNS."),
-    ("Temporary failure", "A name could not be looked up: check the network and its DNS."),
-    ("Checksum validation failed", "A download was damaged: run the command again."),
+_PACKAGES = {
+    "haproxy": "haproxy",
+    "initdb": "postgresql",
+    "java": "default-jdk-headless",
+    "mvn": "maven",
+    "postgres": "postgresql",
+    "redis-server": "redis-server",
+    "tar": "tar",
+}
+"""The Debian package of each program that we run."""
+
+# Signs, cause and remedy. The first that fits wins: Maven's "Could not transfer artifact" goes
+# before the true cause in the same line.
+_CAUSES = (
+    (
+        ("No space left on device", "Disk quota exceeded"),
+        "the disk is full",
+        "Free about 1 GB, then run it again.",
+    ),
+    (
+        ("OutOfMemoryError", "insufficient memory", "Could not reserve enough space"),
+        "there is not enough memory",
+        "Close other programs, or ask for less, then run it again.",
+    ),
+    (
+        ("Checksum validation failed",),
+        "a download was damaged",
+        "Run it again.",
+    ),
+    (
+        ("Unknown host", "UnknownHostException", "Temporary failure in name resolution"),
+        "a name could not be looked up",
+        "Check the network and its DNS, or the mirror and proxy in Maven's settings.xml.",
+    ),
+    (
+        (
+            "Could not transfer artifact",
+            "Network is unreachable",
+            "Connection refused",
+            "Connect timed out",
+        ),
+        "a server cannot be reached",
+        "Check the network, or the mirror and proxy in Maven's settings.xml.",
+    ),
+    (
+        ("Could not find artifact", "was not found in"),
+        "the artifact is not in the Maven repository that is configured",
+        "Check the mirror in Maven's settings.xml.",
+    ),
 )
+_LAST_LINES = 12
+_STOP_SECONDS = 10
 
 
-def last_lines(path: Path, count: int = 12) -> str:
+def run(
+    command: Sequence[str | PurePath],
+    *,
+    log: Path | None = None,
+    directory: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    user: tuple[int, int] | None = None,
+    each_line: Callable[[str], None] | None = None,
+) -> None:
+    """Run a program to its end, its output appended to ``log`` and given to ``each_line``.
+
+    ``environment`` is the whole of it, ours by default. ``user`` is the uid and gid to run as,
+    if not ours. The program and its children are stopped when this is interrupted or
+    ``each_line`` raises. Raises UnreachableError, with the last lines and the remedy for known
+    causes, when the program is not installed or fails.
+    """
+    last: deque[str] = deque(maxlen=_LAST_LINES)
+    with contextlib.ExitStack() as opened:
+        kept = opened.enter_context(_appended(log)) if log else None
+        process = opened.enter_context(_started(command, directory, environment, user))
+        try:
+            for data in process.stdout or ():
+                if kept and log:
+                    _append(kept, data, log)
+                line = data.decode(errors="replace")
+                last.append(line.rstrip())
+                if each_line:
+                    each_line(line)
+            status = process.wait()
+        except BaseException:
+            _stop(process)
+            raise
+    if status != 0:
+        raise _failure(PurePath(command[0]).name, status, list(last), log)
+
+
+def _started(
+    command: Sequence[str | PurePath],
+    directory: Path | None,
+    environment: Mapping[str, str] | None,
+    user: tuple[int, int] | None,
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            [str(word) for word in command],
+            cwd=directory,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            user=user[0] if user else None,
+            group=user[1] if user else None,
+            extra_groups=[] if user else None,
+            process_group=0,  # of its own, so that a script's children can be stopped with it
+        )
+    except OSError as error:
+        if directory is not None and error.filename == str(directory):
+            raise disk_error(error, directory) from error
+        if isinstance(error, FileNotFoundError):
+            raise not_installed(str(command[0])) from error
+        raise disk_error(error, Path(command[0])) from error
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """End a program with its children, by force if it does not end by itself."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _appended(log: Path) -> IO[bytes]:
+    try:
+        return log.open("ab", buffering=0)
+    except OSError as error:
+        raise disk_error(error, log) from error
+
+
+def _append(stream: IO[bytes], data: bytes, log: Path) -> None:
+    try:
+        stream.write(data)
+    except OSError as error:
+        raise disk_error(error, log) from error
+
+
+def _failure(
+    program: str, status: int, output: Sequence[str], log: Path | None
+) -> UnreachableError:
+    lines = [line for line in output if line.strip()] or ["It printed nothing."]
+    told = "\n".join([f"{program} ended with {status}", *lines])
+    text = "\n".join(lines)
+    for signs, cause, remedy in _CAUSES:
+        if any(sign in text for sign in signs):
+            return UnreachableError(f"{cause}: {told}", remedy=remedy)
+    return UnreachableError(told, remedy=f"Its whole output: {log}" if log else "")
+
+
+def not_installed(program: str) -> UnreachableError:
+    """Return the error for a missing program. It names the Debian package, if that is known."""
+    package = _PACKAGES.get(PurePath(program).name)
+    return UnreachableError(
+        f"{program} is not installed", remedy=f"Install {package}." if package else ""
+    )
+
+
+def last_lines(path: Path, count: int = _LAST_LINES) -> str:
     """Return the last lines of a text file, or an empty string where there is none."""
     try:
         with path.open("rb") as stream:
@@ -27,50 +183,10 @@ def last_lines(path: Path, count: int = 12) -> str:
     return "\n".join(lines[-count:])
 
 
-def run(
-    command: Sequence[str | PurePath],
-    *,
-    log: Path,
-    directory: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-    user: tuple[int, int] | None = None,
-) -> None:
-    """Run a program to its end, its output appended to ``log``.
-
-    ``user`` is the uid and gid to run as, if not ours.
-    Raises UnreachableError with the last lines and, for known causes, the remedy.
-    """
-    words = [str(word) for word in command]
-    try:
-        with log.open("ab") as output:
-            result = subprocess.run(
-                words,
-                cwd=directory,
-                env=dict(environment) if environment is not None else None,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                user=user[0] if user else None,
-                group=user[1] if user else None,
-                extra_groups=[] if user is not None else None,
-                check=False,
-            )
-    except FileNotFoundError as error:
-        raise UnreachableError(f"{words[0]} is not installed") from error
-    except OSError as error:
-        raise disk_error(error, log) from error
-    if result.returncode != 0:
-        tail = last_lines(log)
-        hint = next((text for sign, text in _HINTS if sign in tail), f"Its whole output: {log}")
-        raise UnreachableError(
-            f"{Path(words[0]).name} ended with {result.returncode}\n{tail}", remedy=hint
-        )
-
-
-def disk_error(error: OSError, path: Path) -> UnreachableError:
-    """Turn an OSError on a file into an error with a remedy."""
+def disk_error(error: OSError, path: Path, *, remedy: str = "") -> UnreachableError:
+    """Turn an OSError on a file into an error with a remedy, ours where the disk is full."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return UnreachableError(
             "the disk is full", where=str(path), remedy="Free some space, then run it again."
         )
-    return UnreachableError(error.strerror or str(error), where=str(path))
+    return UnreachableError(error.strerror or str(error), where=str(path), remedy=remedy)

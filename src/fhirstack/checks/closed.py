@@ -96,7 +96,7 @@ def secrets_in_sight(session: Session) -> str:
 
 CHECKS = (
     Check("closed.ports", "firewall.default-deny", "Inner ports are closed", inside_ports),
-    Check("closed.database", "services.database", "Databases keep apart", database_roles),
-    Check("closed.redis", "services.database", "Redis wants a password", redis_password),
-    Check("closed.secrets", "environments.independent", "Secrets stay hidden", secrets_in_sight),
+    Check("closed.database", "firewall.database.clients", "Databases keep apart", database_roles),
+    Check("closed.redis", "firewall.database.clients", "Redis wants a password", redis_password),
+    Check("closed.secrets", "environments.own-secrets", "Secrets stay hidden", secrets_in_sight),
 )

@@ -201,16 +201,16 @@ def rate_limit(session: Session) -> str:
 
 
 CHECKS = (
-    Check("dns.names", "domains.point-to-lb", "Every name leads to the load balancer", dns),
-    Check("tls.names", "domains.tls", "Every name has its valid certificate", certificates),
-    Check("tls.old", "domains.tls", "TLS below 1.2 is refused", old_tls),
-    Check("edge.redirect", "domains.tls", "HTTP is redirected to HTTPS", redirect),
-    Check("edge.unknown-host", "domains.distinct", "Other names are refused", unknown_host),
-    Check("edge.headers", "services.gateway", "Security headers are set", headers),
-    Check("edge.big-token", "services.gateway", "Tokens with many roles pass", big_token),
-    Check("edge.big-body", "services.gateway", "Bodies above the limit are refused", big_body),
+    Check("dns.names", "dns.public-address", "Every name leads to the load balancer", dns),
+    Check("tls.names", "tls.issuer", "Every name has its valid certificate", certificates),
+    Check("tls.old", "tls.issuer", "TLS below 1.2 is refused", old_tls),
+    Check("edge.redirect", "tls.issuer", "HTTP is redirected to HTTPS", redirect),
+    Check("edge.unknown-host", "dns.distinct", "Other names are refused", unknown_host),
+    Check("edge.headers", "services.fhir-gateway", "Security headers are set", headers),
+    Check("edge.big-token", "services.fhir-gateway", "Tokens with many roles pass", big_token),
+    Check("edge.big-body", "services.fhir-gateway", "Bodies above the limit are refused", big_body),
     Check("edge.keycloak-closed", "services.keycloak", "Master realm closed", closed_paths),
-    Check("edge.fhir-closed", "services.gateway", "Nothing but FHIR is open", backend_paths),
+    Check("edge.fhir-closed", "services.fhir-gateway", "Nothing but FHIR is open", backend_paths),
     Check(
         "edge.realm-admin", "services.keycloak", "The realm's admin API is open", realm_admin_api
     ),

@@ -240,28 +240,30 @@ def _no_backend(session: Session, text: str, headers: dict[str, str]) -> None:
 
 
 CHECKS = (
-    Check("fhir.metadata", "services.fhir", "The statement is open", metadata),
-    Check("anonymous.reads", "services.gateway", "No token, no reads", anonymous_reads),
-    Check("anonymous.writes", "services.gateway", "No token, no writes", anonymous_writes),
-    Check("anonymous.bundles", "services.gateway", "No token, no bundles", anonymous_bundles),
-    Check("android.sync", "services.gateway", "Sync of her own patients only", sync),
-    Check("android.register", "services.gateway", "A household is registered", register),
-    Check("android.other-by-id", "services.gateway", "Another's patient by id", other_patient),
+    Check("fhir.metadata", "services.fhir-server", "The statement is open", metadata),
+    Check("anonymous.reads", "services.fhir-gateway", "No token, no reads", anonymous_reads),
+    Check("anonymous.writes", "services.fhir-gateway", "No token, no writes", anonymous_writes),
+    Check("anonymous.bundles", "services.fhir-gateway", "No token, no bundles", anonymous_bundles),
+    Check("android.sync", "services.fhir-gateway", "Sync of her own patients only", sync),
+    Check("android.register", "services.fhir-gateway", "A household is registered", register),
+    Check("android.other-by-id", "services.fhir-gateway", "Another's patient by id", other_patient),
     Check(
         "android.other-by-search",
-        "services.gateway",
+        "services.fhir-gateway",
         "Another's patient by search",
         other_patient_by_search,
     ),
     Check(
         "android.other-by-transaction",
-        "services.gateway",
+        "services.fhir-gateway",
         "Another's patient by transaction",
         other_patient_by_transaction,
     ),
-    Check("android.next-links", "services.gateway", "Next links have an owner", next_links),
-    Check("android.roles", "services.gateway", "Roles bound a health worker", worker_roles),
-    Check("web.user", "services.gateway", "A web user", web_user),
-    Check("pipelines.access", "services.gateway", "Pipelines read and never write", pipelines),
-    Check("fhir.location", "services.gateway", "The backend stays hidden", created_location),
+    Check("android.next-links", "services.fhir-gateway", "Next links have an owner", next_links),
+    Check("android.roles", "services.fhir-gateway", "Roles bound a health worker", worker_roles),
+    Check("web.user", "services.fhir-gateway", "A web user", web_user),
+    Check(
+        "pipelines.access", "client.pipelines.gateway", "Pipelines read and never write", pipelines
+    ),
+    Check("fhir.location", "services.fhir-gateway", "The backend stays hidden", created_location),
 )

@@ -270,35 +270,39 @@ def _wait_until_refused(session: Session, token: str, end: int) -> str:
 
 
 CHECKS = (
-    Check("token.android", "clients.android.grant", "Android gets tokens", android_password),
-    Check("token.android-refresh", "clients.android.grant", "Refreshing works", refresh),
-    Check("token.wrong-password", "clients.android.grant", "Wrong password", wrong_password),
+    Check("token.android", "client.android.grant", "Android gets tokens", android_password),
+    Check("token.android-refresh", "client.android.grant", "Refreshing works", refresh),
+    Check("token.wrong-password", "client.android.grant", "Wrong password", wrong_password),
     Check(
         "token.android-no-client-credentials",
-        "clients.android.direct-only",
+        "client.android.no-service-account",
         "Android cannot use client credentials",
         android_no_client_credentials,
     ),
-    Check("token.web-code", "clients.web.grant", "Web logs in by code", authorization_code),
-    Check("token.web-redirect", "clients.web.grant", "Foreign redirects", foreign_redirect),
-    Check("token.web-no-password", "clients.web.standard", "Web: no passwords", web_no_password),
+    Check("token.web-code", "client.web.grant", "Web logs in by code", authorization_code),
+    Check("token.web-redirect", "client.web.grant", "Foreign redirects", foreign_redirect),
+    Check(
+        "token.web-no-password", "client.web.no-direct-access", "Web: no passwords", web_no_password
+    ),
     Check(
         "token.web-no-client-credentials",
-        "clients.service-account-off",
+        "client.web.no-service-account",
         "Web cannot use client credentials",
         web_no_client_credentials,
     ),
-    Check("token.no-implicit", "clients.no-implicit", "Implicit flow is refused", no_implicit),
-    Check("token.pipelines", "clients.pipelines.grant", "Pipelines get tokens", pipelines_token),
+    Check(
+        "token.no-implicit", "client.web.no-implicit-flow", "Implicit flow is refused", no_implicit
+    ),
+    Check("token.pipelines", "client.pipelines.grant", "Pipelines get tokens", pipelines_token),
     Check(
         "token.pipelines-no-password",
-        "clients.pipelines.grant",
+        "client.pipelines.no-direct-access",
         "Pipelines cannot use passwords",
         pipelines_no_password,
     ),
-    Check("token.secrets", "clients.separate", "No guessable secret", no_default_secret),
-    Check("token.other-realm", "services.gateway", "Another realm's token", other_realm),
-    Check("token.tampered", "services.gateway", "A tampered token", tampered),
-    Check("token.kind", "services.gateway", "Only access tokens are taken", wrong_kind),
-    Check("token.expired", "services.gateway", "An expired token", expired),
+    Check("token.secrets", "client.separate", "No guessable secret", no_default_secret),
+    Check("token.other-realm", "services.fhir-gateway", "Another realm's token", other_realm),
+    Check("token.tampered", "services.fhir-gateway", "A tampered token", tampered),
+    Check("token.kind", "services.fhir-gateway", "Only access tokens are taken", wrong_kind),
+    Check("token.expired", "services.fhir-gateway", "An expired token", expired),
 )

@@ -1,10 +1,14 @@
 """The one list of live checks, and running it."""
 
+import json
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 
 from fhirstack.checks import closed, edge, fixtures, records, tokens
 from fhirstack.checks.check import Check, Result, Verdict, run
+from fhirstack.checks.report import count
 from fhirstack.checks.session import Session
 from fhirstack.errors import FhirstackError, UsageError
 
@@ -21,6 +25,39 @@ def choose(patterns: list[str]) -> tuple[Check, ...]:
             f"no check's id begins with {', '.join(patterns)}", remedy="`verify --list` names them."
         )
     return chosen
+
+
+@dataclass(frozen=True)
+class Record:
+    """The last whole run on a platform: when (UTC, ISO 8601), and what came out."""
+
+    at: str
+    ok: int
+    skipped: int
+    failed: int
+
+    def as_json(self) -> str:
+        """Return it as the text of its file."""
+        return json.dumps(asdict(self)) + "\n"
+
+
+def record_of(results: list[Result]) -> Record:
+    """Return the record of a run that ended now."""
+    counts = count(results)
+    return Record(
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        ok=counts[Verdict.OK],
+        skipped=counts[Verdict.SKIPPED],
+        failed=counts[Verdict.FAILED],
+    )
+
+
+def read_record(text: str) -> Record | None:
+    """Return the record from its file's text; None for anything else."""
+    try:
+        return Record(**json.loads(text))
+    except (ValueError, TypeError):
+        return None
 
 
 def verify(

@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from fhirstack.checks import verify as checking
 from fhirstack.checks.check import Result, Verdict
 from fhirstack.cli.console import console
 from fhirstack.cli.progress import step
-from fhirstack.cli.verify import conclude, session_of, show
+from fhirstack.cli.verify import conclude, show, verified, verify_all
 from fhirstack.errors import CheckFailedError, UsageError
 from fhirstack.planes.local import stack as stacks
 from fhirstack.planes.local import status as observing
@@ -52,9 +51,15 @@ def up(
     else:
         out.print("Nothing changed.")
     out.print(_addresses(result.platform))
-    checks = checking.choose([])
-    with step("verify"), session_of(result.platform) as session:
-        results = checking.verify(session, checks, _show_if_not_ok)
+    last = None if result.changes else verified(result.platform)
+    if last and not last.failed:
+        out.print(
+            f"Verified at {last.at}: {last.ok} ok, {last.skipped} skipped."
+            " Again: ./fhirstack verify"
+        )
+        return
+    with step("verify"):
+        results = verify_all(result.platform, _show_if_not_ok)
     conclude(results)
 
 

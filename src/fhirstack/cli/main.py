@@ -5,7 +5,7 @@ import sys
 import typer
 
 from fhirstack import __version__
-from fhirstack.cli import local, verify
+from fhirstack.cli import demo, local, site, verify
 from fhirstack.cli.console import console
 from fhirstack.errors import ExitCode, FhirstackError
 
@@ -17,8 +17,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+site.register(app)
 local.register(app)
 verify.register(app)
+demo.register(app)
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -20,6 +21,7 @@ from fhirstack.page.checks import run_checks
 from fhirstack.page.results import CheckResult, Verdict, exit_code
 
 DEFAULT_FILE = Path("site.yaml")
+_ID_WIDTH = 19
 _COLOURS = {
     Verdict.OK: "green",
     Verdict.FAILED: "bold red",
@@ -114,14 +116,13 @@ def requirements(
             )
         chosen = [site.environments[name] for name in dict.fromkeys(names)]
         title = f"{site.programme}: infrastructure requirements"
-    rows = document.rows(chosen)
     match output:
         case DocumentFormat.MARKDOWN:
-            text = document.as_markdown(rows, title)
+            text = document.as_markdown(chosen, title)
         case DocumentFormat.CSV:
-            text = document.as_csv(rows)
+            text = document.as_csv(document.rows(chosen))
         case DocumentFormat.JSON:
-            text = document.as_json(rows)
+            text = document.as_json(document.rows(chosen))
     typer.echo(text, nl=False)
 
 
@@ -135,7 +136,7 @@ def _print_table(results: tuple[CheckResult, ...]) -> None:
     out = console()
     for environment in dict.fromkeys(item.environment for item in results):
         table = Table(title=environment or "the whole site", title_justify="left", expand=True)
-        table.add_column("requirement", ratio=5, overflow="fold")
+        table.add_column("requirement", width=_ID_WIDTH, overflow="fold")
         table.add_column("the page", ratio=6, overflow="fold")
         table.add_column("verdict", width=7, no_wrap=True)
         table.add_column("evidence", ratio=7, overflow="fold")
@@ -143,12 +144,22 @@ def _print_table(results: tuple[CheckResult, ...]) -> None:
             if item.environment == environment:
                 colour = _COLOURS[item.verdict]
                 table.add_row(
-                    escape(item.requirement.id),
+                    escape(_folded(item.requirement.id)),
                     escape(report.words(item)),
                     f"[{colour}]{item.verdict}[/{colour}]",
                     escape(item.evidence),
                 )
         out.print(table)
+
+
+def _folded(identifier: str) -> str:
+    """Break a requirement's id after dots and hyphens, as rich breaks words at spaces alone."""
+    lines = [""]
+    for part in re.findall(r"[^.-]+[.-]?", identifier):
+        if len(lines[-1]) + len(part) > _ID_WIDTH:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines)
 
 
 def _write(path: Path, text: str, *, replace: bool) -> None:

@@ -1,6 +1,6 @@
 """The command ``verify``, and printing its results."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
@@ -15,8 +15,10 @@ from fhirstack.checks.session import Session, trusting_client
 from fhirstack.cli.console import console
 from fhirstack.errors import CheckFailedError, UsageError
 from fhirstack.planes.local import stack as stacks
+from fhirstack.planes.local.account import write_file
 from fhirstack.planes.local.platform import Platform, existing, installed_places, open_platform
 
+RECORD = "verified.json"
 _SIGNS = {
     Verdict.OK: "[green]ok[/green]     ",
     Verdict.FAILED: "[red]FAILED[/red] ",
@@ -47,9 +49,12 @@ def verify(
             console().print(f"{check.id:<30} {check.requirement:<30} {check.title}")
         return
     platform = open_platform(existing(name), installed_places())
-    with session_of(platform) as session:
-        shown = show if format == "table" and output is None else _quiet
-        results = checking.verify(session, checks, shown)
+    shown = show if format == "table" and output is None else _quiet
+    if only:
+        with session_of(platform) as session:
+            results = checking.verify(session, checks, shown)
+    else:
+        results = verify_all(platform, shown)
     if format == "json":
         text = report.as_json(results) + "\n"
     elif format == "junit":
@@ -81,6 +86,23 @@ def session_of(platform: Platform) -> Iterator[Session]:
             inside=platform.stack.endpoints,
             local_root=platform.stack.root,
         )
+
+
+def verify_all(platform: Platform, shown: Callable[[Result], None]) -> list[Result]:
+    """Run every check, and keep what came out beside the stack."""
+    with session_of(platform) as session:
+        results = checking.verify(session, checking.CHECKS, shown)
+    record = checking.record_of(results).as_json()
+    write_file(platform.stack.path(RECORD), record.encode(), platform.owner)
+    return results
+
+
+def verified(platform: Platform) -> checking.Record | None:
+    """Return the record of the last whole run, if there was one."""
+    try:
+        return checking.read_record(platform.stack.path(RECORD).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
 
 
 def show(result: Result) -> None:

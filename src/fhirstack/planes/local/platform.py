@@ -11,6 +11,7 @@ import httpx
 import psycopg
 
 from fhirstack.bundle.artifacts import postgresql as postgresql_programs
+from fhirstack.demo.application import declared
 from fhirstack.errors import UsageError
 from fhirstack.model.local import local_environment
 from fhirstack.model.site import Environment
@@ -98,6 +99,7 @@ def open_platform(
         stack.name,
         https_port=stack.port("edge", "https"),
         http_port=stack.port("edge", "http"),
+        application=declared(),
     )
     if make:
         names = tuple(environment.dns_name(service) for service in environment.services)

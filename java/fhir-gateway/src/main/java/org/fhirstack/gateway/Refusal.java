@@ -1,0 +1,53 @@
+package org.fhirstack.gateway;
+
+/** A request that is not served: HTTP status, a short code for logs and metrics, and what the caller is told. */
+public final class Refusal extends RuntimeException {
+    private static final long serialVersionUID = 1L;
+    private final int status;
+    private final String reason;
+
+    public Refusal(int status, String reason, String text) {
+        super(text, null, false, false);
+        this.status = status;
+        this.reason = reason;
+    }
+
+    public static Refusal malformed(String text) {
+        return new Refusal(400, "malformed", text);
+    }
+
+    public static Refusal denied(String reason, String text) {
+        return new Refusal(403, reason, text);
+    }
+
+    public static Refusal missingRole(String method, String type) {
+        return denied("role", "Missing realm role " + method + "_" + type.toUpperCase(java.util.Locale.ROOT)
+                + " or MANAGE_" + type.toUpperCase(java.util.Locale.ROOT) + ".");
+    }
+
+    public static Refusal token(String reason, String text) {
+        return new Refusal(401, reason, text);
+    }
+
+    public int status() {
+        return status;
+    }
+
+    public String reason() {
+        return reason;
+    }
+
+    /** The FHIR issue code that goes with the status. */
+    public String issueCode() {
+        return switch (status) {
+            case 401 -> "login";
+            case 403 -> "forbidden";
+            case 404 -> "not-found";
+            case 405, 415 -> "not-supported";
+            case 413 -> "too-long";
+            case 502, 503, 504 -> "transient";
+            case 500 -> "exception";
+            default -> "invalid";
+        };
+    }
+}

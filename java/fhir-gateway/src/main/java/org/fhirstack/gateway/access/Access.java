@@ -1,0 +1,111 @@
+package org.fhirstack.gateway.access;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.List;
+import java.util.Set;
+import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.request.Query;
+import org.fhirstack.gateway.sync.ExistingTags;
+import org.fhirstack.gateway.sync.IgnoreRules;
+import org.fhirstack.gateway.sync.ResourceTags;
+import org.fhirstack.gateway.sync.SyncFilter;
+import org.fhirstack.gateway.sync.SyncFilters;
+import org.fhirstack.gateway.token.User;
+
+/** What one user may do; shared by the rules for single requests and for bundles. */
+final class Access {
+    final User user;
+    final ExistingTags existing;
+    private final IgnoreRules ignoreRules;
+    private final SyncFilters filters;
+    private final String chosenLocations;
+    private SyncFilter filter;
+
+    Access(User user, IgnoreRules ignoreRules, SyncFilters filters, ExistingTags existing, String chosenLocations) {
+        this.user = user;
+        this.ignoreRules = ignoreRules;
+        this.filters = filters;
+        this.existing = existing;
+        this.chosenLocations = chosenLocations == null ? "" : chosenLocations;
+    }
+
+    String chosenLocations() {
+        return chosenLocations;
+    }
+
+    /** The user's sync filter, looked up when first needed. */
+    SyncFilter filter() {
+        if (filter == null) {
+            filter = filters.of(user, chosenLocations);
+        }
+        return filter;
+    }
+
+    /** True when the sync filter applies to a request. */
+    boolean filtered(String method, String type, Query query, String id) {
+        return user.android() && !ignoreRules.skips(method, type, query, id);
+    }
+
+    boolean openType(String type) {
+        return ignoreRules.openType(type);
+    }
+
+    /** Checks what a search reaches besides its own type. */
+    void judge(SearchRules.Reach reach) {
+        for (String type : reach.reached()) {
+            user.need("GET", type);
+            if (user.android() && !openType(type)) {
+                throw Refusal.denied("reach", "A search may not depend on resources of type " + type
+                        + ", which are filtered for you.");
+            }
+        }
+        reach.included().forEach(type -> user.need("GET", type));
+    }
+
+    /** The existing resource of a write must be the user's, if there is one. */
+    void needInside(List<String> codes, String type, String id) {
+        if (codes != null && !filter().inside(codes)) {
+            throw outside(type, id);
+        }
+    }
+
+    static Refusal outside(String type, String id) {
+        return Refusal.denied("outside", type + "/" + id + " is not in your assignments.");
+    }
+
+    /** A conditional interaction reads: it tells which resources match. */
+    Query conditional(String type, Query query) {
+        if (user.android()) {
+            throw Refusal.denied("conditional", "Conditional interactions are not allowed for Android users.");
+        }
+        if (query.isEmpty()) {
+            throw Refusal.malformed("A conditional interaction needs search parameters.");
+        }
+        SearchRules.Reach reach = SearchRules.of(type, query);
+        if (reach.includes()) {
+            throw Refusal.malformed("A conditional interaction takes no includes.");
+        }
+        user.need("GET", type);
+        judge(reach);
+        return query;
+    }
+
+    /** Types whose resources make the server do things for whoever wrote them. */
+    static final Set<String> POWERFUL = Set.of("Subscription", "SearchParameter", "OperationDefinition");
+
+    /** Checks a body that creates or replaces a resource. */
+    void judgeBody(JsonNode resource, String method, String type, String id) {
+        user.need(method, type);
+        if (POWERFUL.contains(type) && user.android()) {
+            throw Refusal.denied("powerful-type", type + " cannot be written by Android users.");
+        }
+        if (type.equals("Subscription")) {
+            String criteria = resource.path("criteria").asText();
+            BodyRules.needTypeBefore(criteria, this);
+        }
+        BodyRules.judgeReferences(resource, this);
+        if (filtered(method, type, Query.EMPTY, id)) {
+            filter().needOwn(ResourceTags.codes(resource, filter().system()));
+        }
+    }
+}

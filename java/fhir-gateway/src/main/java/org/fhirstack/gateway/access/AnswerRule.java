@@ -1,0 +1,48 @@
+package org.fhirstack.gateway.access;
+
+import java.util.List;
+
+/** What must be done to an answer before its reader gets it. */
+public sealed interface AnswerRule {
+
+    /** Nothing to judge. */
+    record Pass() implements AnswerRule {
+    }
+
+    /** One resource, which must carry one of the user's tags. */
+    record Tagged() implements AnswerRule {
+    }
+
+    /** A bundle: its page links are signed, and its entries judged as the page says. */
+    record Pages(Page page) implements AnswerRule {
+    }
+
+    /** A batch or transaction: each answer by the page of its request, where it is a search (else null). */
+    record Each(List<Page> pages) implements AnswerRule {
+    }
+
+    Pass PASS = new Pass();
+    Tagged TAGGED = new Tagged();
+
+    /** How the entries of a page are judged. */
+    enum Mode {
+        /** The search itself is narrow enough. */
+        PLAIN,
+        /** Included entries need their type's role and, for Android users, one of the user's tags. */
+        INCLUDES,
+        /** As INCLUDES, for all entries. */
+        EVERYTHING,
+        /** Every version must carry one of the user's tags, or the whole answer is refused. */
+        HISTORY
+    }
+
+    /**
+     * What is signed into the links of a page.
+     *
+     * @param type      the type whose role the reader needs
+     * @param filter    fingerprint of the sync filter under which the page was made; empty without one
+     * @param locations the locations that the user chose ({@code _syncLocations}); empty without
+     */
+    record Page(String type, Mode mode, String filter, String locations) {
+    }
+}

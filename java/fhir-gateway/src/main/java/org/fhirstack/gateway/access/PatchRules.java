@@ -1,0 +1,119 @@
+package org.fhirstack.gateway.access;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Base64;
+import java.util.Set;
+import java.util.regex.Pattern;
+import org.fhirstack.gateway.Json;
+import org.fhirstack.gateway.Refusal;
+
+/**
+ * A patch inside a transaction: a Binary that holds a JSON Patch, or Parameters that hold a FHIRPath Patch. Android
+ * users may not touch what decides whose resource it is.
+ */
+final class PatchRules {
+    private static final Set<String> OPERATIONS = Set.of("add", "remove", "replace", "move", "copy", "test");
+    private static final Set<String> PROTECTED = Set.of("meta", "id", "resourceType", "implicitRules", "contained");
+    private static final Pattern PLAIN_PATH = Pattern.compile("[A-Z][A-Za-z]+(\\.[A-Za-z][A-Za-z0-9]*(\\[[0-9]+])?)*");
+
+    private PatchRules() {
+    }
+
+    /** Judges a patch and returns it written anew. */
+    static JsonNode judge(JsonNode body, String type, Access access) {
+        return switch (body.path("resourceType").asText("")) {
+            case "Binary" -> jsonPatch(body, access);
+            case "Parameters" -> fhirPatch(body, type, access);
+            default -> throw Refusal.malformed("a PATCH entry needs a Binary with a JSON Patch, or Parameters.");
+        };
+    }
+
+    private static JsonNode jsonPatch(JsonNode binary, Access access) {
+        if (!binary.path("contentType").asText("").equals("application/json-patch+json")) {
+            throw new Refusal(415, "media-type", "a patch in a Binary must be application/json-patch+json.");
+        }
+        byte[] data;
+        try {
+            data = Base64.getDecoder().decode(binary.path("data").asText(""));
+        } catch (IllegalArgumentException e) {
+            throw Refusal.malformed("Binary.data is not base64.");
+        }
+        JsonNode patch = Json.read(data);
+        if (!patch.isArray()) {
+            throw Refusal.malformed("a JSON Patch is a list of operations.");
+        }
+        for (JsonNode operation : patch) {
+            if (!operation.isObject() || !OPERATIONS.contains(operation.path("op").asText(""))) {
+                throw Refusal.malformed("the JSON Patch has an operation that does not exist.");
+            }
+            pointer(operation.path("path").asText(""), access);
+            if (operation.has("from")) {
+                pointer(operation.path("from").asText(""), access);
+            }
+            BodyRules.judgeReferences(operation, access);
+            if (operation.path("path").asText("").endsWith("/reference")) {
+                BodyRules.judgeReferences(Json.object().set("reference", operation.path("value")), access);
+            }
+        }
+        ObjectNode out = Json.object().put("resourceType", "Binary").put("contentType", "application/json-patch+json");
+        return out.put("data", Base64.getEncoder().encodeToString(Json.write(patch)));
+    }
+
+    private static void pointer(String pointer, Access access) {
+        if (!pointer.startsWith("/")) {
+            throw Refusal.malformed("a JSON Patch path must start with a slash and name an element.");
+        }
+        String first = pointer.split("/", 3)[1].replace("~1", "/").replace("~0", "~");
+        if (access.user.android() && (PROTECTED.contains(first) || first.isEmpty())) {
+            throw Refusal.denied("patch", "a patch of an Android user may not touch /" + first + ".");
+        }
+    }
+
+    private static JsonNode fhirPatch(JsonNode parameters, String type, Access access) {
+        BodyRules.judgeReferences(parameters, access);
+        judgeStrings(parameters, access);
+        for (JsonNode operation : parameters.path("parameter")) {
+            if (!operation.path("name").asText("").equals("operation")) {
+                throw Refusal.malformed("a FHIRPath Patch has only parameters called operation.");
+            }
+            if (access.user.android()) {
+                fhirPath(operation.path("part"), type);
+            }
+        }
+        return parameters;
+    }
+
+    /** In a patch the text of a reference may also come as a bare value. */
+    private static void judgeStrings(JsonNode node, Access access) {
+        for (JsonNode child : node) {
+            if (child.isContainerNode()) {
+                judgeStrings(child, access);
+            }
+        }
+        JsonNode path = node.path("valueString");
+        if (path.isTextual() && path.asText().matches("[^\\s]*[A-Z][A-Za-z]+/?\\?.*=.*")) {
+            BodyRules.judgeReferences(Json.object().put("reference", path.asText()), access);
+        }
+    }
+
+    private static void fhirPath(JsonNode parts, String type) {
+        for (JsonNode part : parts) {
+            String name = part.path("name").asText("");
+            String text = part.path("valueString").asText("");
+            if (name.equals("name") && text.isEmpty()) {
+                throw Refusal.malformed("a FHIRPath Patch names elements with valueString.");
+            }
+            if (name.equals("path")) {
+                String[] s = text.split("\\.");
+                if (!PLAIN_PATH.matcher(text).matches() || !s[0].equals(type)
+                        || s.length > 1 && PROTECTED.contains(s[1].replaceFirst("\\[.*", ""))) {
+                    throw Refusal.denied("patch", "a patch of an Android user needs plain paths that do not touch "
+                            + "meta, id or resourceType.");
+                }
+            } else if (name.equals("name") && PROTECTED.contains(text)) {
+                throw Refusal.denied("patch", "a patch of an Android user may not add " + text + ".");
+            }
+        }
+    }
+}

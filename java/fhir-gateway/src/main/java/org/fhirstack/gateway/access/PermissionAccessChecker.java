@@ -1,0 +1,214 @@
+package org.fhirstack.gateway.access;
+
+import com.google.fhir.gateway.interfaces.AccessChecker;
+import com.google.fhir.gateway.interfaces.RequestDetailsReader;
+import java.util.List;
+import java.util.Set;
+import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.request.FhirUrl;
+import org.fhirstack.gateway.request.GatewayRequest;
+import org.fhirstack.gateway.request.Query;
+import org.fhirstack.gateway.sync.ExistingTags;
+import org.fhirstack.gateway.sync.IgnoreRules;
+import org.fhirstack.gateway.sync.SyncFilter;
+import org.fhirstack.gateway.sync.SyncFilters;
+import org.fhirstack.gateway.token.User;
+
+/**
+ * The access checker {@code permission}: realm roles for everyone, sync filters for Android users. Everything that is
+ * not known to be right is refused.
+ */
+public final class PermissionAccessChecker implements AccessChecker {
+
+    /** What all checkers share. */
+    public record Services(AllowList allowList, IgnoreRules ignoreRules, SyncFilters filters, ExistingTags existing,
+            PageLinks links) {
+    }
+
+    private static final Set<String> PLAIN_READ = Set.of("_format", "_pretty", "_summary", "_elements");
+    private static final Set<String> HISTORY = Set.of("_format", "_pretty", "_count", "_since", "_at", "_offset",
+            "_summary", "_elements");
+    private static final Set<String> EVERYTHING = Set.of("_format", "_pretty", "_count", "_since", "_type", "_offset");
+    private static final Set<String> PARTIAL = Set.of("_summary", "_elements");
+    private static final String LOCATIONS = "_syncLocations";
+
+    private final User user;
+    private final Services services;
+
+    public PermissionAccessChecker(User user, Services services) {
+        this.user = user;
+        this.services = services;
+    }
+
+    @Override
+    public Verdict checkAccess(RequestDetailsReader details) {
+        GatewayRequest request = (GatewayRequest) details;
+        FhirUrl url = request.url();
+        if (request.method().equals("PATCH")) {
+            throw Refusal.denied("patch", "PATCH is allowed only inside a transaction.");
+        }
+        if (request.method().equals("GET") && services.allowList().allows(url, request.query(), false)) {
+            return Verdict.pass(Outgoing.get(url.path(), request.query()), "allow-list");
+        }
+        String chosen = request.query().plus(request.form()).single(LOCATIONS);
+        Query query = request.query().without(Set.of(LOCATIONS));
+        Access access = new Access(user, services.ignoreRules(), services.filters(), services.existing(), chosen);
+        return switch (url.kind()) {
+            case BASE -> base(request, query, access);
+            case TYPE -> switch (request.method()) {
+                case "GET" -> search(access, url.type(), query);
+                case "POST" -> new WriteRules(access).create(request, query);
+                case "PUT" -> new WriteRules(access).conditionalUpdate(request, query);
+                case "DELETE" -> new WriteRules(access).conditionalDelete(url.type(), query);
+                default -> throw wrongMethod();
+            };
+            case TYPE_SEARCH -> typeSearch(request, query, access);
+            case INSTANCE -> switch (request.method()) {
+                case "GET" -> read(access, url, query, request);
+                case "PUT" -> new WriteRules(access).update(request, query);
+                case "DELETE" -> new WriteRules(access).delete(request, query);
+                default -> throw wrongMethod();
+            };
+            case VERSION -> {
+                needGet(request);
+                yield read(access, url, query, request);
+            }
+            case TYPE_HISTORY, INSTANCE_HISTORY -> {
+                needGet(request);
+                yield history(access, url, query);
+            }
+            case INSTANCE_OPERATION -> everything(request, query, access);
+            case SYSTEM_HISTORY -> throw Refusal.denied("system", "The history of the whole server is not allowed.");
+            case SYSTEM_SEARCH -> throw Refusal.denied("system", "Searching all types is not allowed.");
+            case COMPARTMENT -> throw Refusal.denied("compartment", "Compartment searches are not allowed; search "
+                    + "the type itself.");
+            case SYSTEM_OPERATION, TYPE_OPERATION -> throw Refusal.denied("operation", "The operation "
+                    + url.operation() + " is not allowed.");
+            default -> throw wrongMethod();
+        };
+    }
+
+    private static Refusal wrongMethod() {
+        return new Refusal(405, "method", "This method is not allowed here.");
+    }
+
+    private static void needGet(GatewayRequest request) {
+        if (!request.method().equals("GET")) {
+            throw wrongMethod();
+        }
+    }
+
+    static Query only(Query query, Set<String> allowed) {
+        if (!query.onlyHas(allowed)) {
+            throw Refusal.malformed("This interaction takes no such parameters.");
+        }
+        query.params().forEach(p -> query.single(p.name()));
+        String format = query.single("_format");
+        if (format != null) {
+            SearchRules.of("Basic", Query.of("_format", format));
+        }
+        return query;
+    }
+
+    private Verdict base(GatewayRequest request, Query query, Access access) {
+        if (request.method().equals("GET")) {
+            if (!query.has("_getpages")) {
+                throw Refusal.denied("system", "Searching all types is not allowed.");
+            }
+            return page(request.query());
+        }
+        if (!request.method().equals("POST")) {
+            throw wrongMethod();
+        }
+        only(query, WriteRules.CONTROL);
+        return new BundleRules(access).judge(BodyRules.resource(request.content(), "Bundle"), query);
+    }
+
+    private Verdict page(Query query) {
+        AnswerRule.Page page = services.links().verify(query, user);
+        user.need("GET", page.type());
+        SyncFilter filter = null;
+        if (user.android() && (page.mode() != AnswerRule.Mode.PLAIN || !page.filter().isEmpty())) {
+            filter = services.filters().of(user, page.locations());
+            if (!page.filter().isEmpty() && !page.filter().equals(filter.fingerprint())) {
+                throw Refusal.denied("page-link", "Your assignments have changed; search again.");
+            }
+        }
+        Query forwarded = query.without(Set.of(PageLinks.PARAM));
+        return new Verdict(Outgoing.get("", page.mode() == AnswerRule.Mode.PLAIN ? forwarded
+                : forwarded.without(PARTIAL)), new AnswerRule.Pages(page), filter, Set.of(), "page");
+    }
+
+    private Verdict search(Access access, String type, Query query) {
+        user.need("GET", type);
+        Search search = Search.of(access, type, query);
+        return new Verdict(Outgoing.search(type, search.query()), new AnswerRule.Pages(search.page()),
+                search.filter(), Set.of(), search.filter() == null ? "search" : "search-filtered");
+    }
+
+    private Verdict typeSearch(GatewayRequest request, Query query, Access access) {
+        String type = request.url().type();
+        if (request.method().equals("GET")) {
+            return search(access, type, query);
+        }
+        if (!request.method().equals("POST")) {
+            throw wrongMethod();
+        }
+        user.need("GET", type);
+        Search search = Search.of(access, type, query.plus(request.form().without(Set.of(LOCATIONS))));
+        Outgoing form = new Outgoing("POST", type + "/_search", Query.EMPTY,
+                "application/x-www-form-urlencoded; charset=UTF-8",
+                search.query().encode().getBytes(java.nio.charset.StandardCharsets.US_ASCII), java.util.Map.of());
+        return new Verdict(form, new AnswerRule.Pages(search.page()), search.filter(), Set.of(),
+                search.filter() == null ? "search" : "search-filtered");
+    }
+
+    private Verdict read(Access access, FhirUrl url, Query query, GatewayRequest request) {
+        user.need("GET", url.type());
+        only(query, PLAIN_READ);
+        if (access.filtered("GET", url.type(), query, url.id())) {
+            return new Verdict(Outgoing.get(url.path(), query.without(PARTIAL)), AnswerRule.TAGGED, access.filter(),
+                    Set.of(), "read-judged");
+        }
+        return Verdict.pass(Outgoing.get(url.path(), query)
+                .with("If-None-Match", request.header("If-None-Match"))
+                .with("If-Modified-Since", request.header("If-Modified-Since")), "read");
+    }
+
+    private Verdict history(Access access, FhirUrl url, Query query) {
+        user.need("GET", url.type());
+        only(query, HISTORY);
+        boolean filtered = access.filtered("GET", url.type(), Query.EMPTY, url.id());
+        if (filtered && url.id() == null) {
+            throw Refusal.denied("type-history", "The history of a whole type is not allowed for Android users.");
+        }
+        if (!filtered) {
+            return new Verdict(Outgoing.get(url.path(), query), new AnswerRule.Pages(new AnswerRule.Page(url.type(),
+                    AnswerRule.Mode.PLAIN, "", "")), null, Set.of(), "history");
+        }
+        return new Verdict(Outgoing.get(url.path(), query.without(PARTIAL)), new AnswerRule.Pages(new AnswerRule.Page(
+                url.type(), AnswerRule.Mode.HISTORY, access.filter().fingerprint(), access.chosenLocations())),
+                access.filter(), Set.of(), "history-judged");
+    }
+
+    private Verdict everything(GatewayRequest request, Query query, Access access) {
+        FhirUrl url = request.url();
+        if (!url.type().equals("Patient") || url.version() != null || !url.operation().equals("$everything")
+                || !request.method().equals("GET")) {
+            throw Refusal.denied("operation", "The operation " + url.operation() + " is not allowed.");
+        }
+        user.need("GET", "Patient");
+        only(query, EVERYTHING);
+        SyncFilter filter = null;
+        if (user.android()) {
+            filter = access.filter();
+            List<String> codes = services.existing().of("Patient", url.id(), filter.system());
+            if (access.filtered("GET", "Patient", Query.EMPTY, url.id())) {
+                access.needInside(codes, "Patient", url.id());
+            }
+        }
+        return new Verdict(Outgoing.get(url.path(), query), new AnswerRule.Pages(new AnswerRule.Page("Patient",
+                AnswerRule.Mode.EVERYTHING, filter == null ? "" : filter.fingerprint(), access.chosenLocations())),
+                filter, Set.of(), "everything");
+    }
+}

@@ -1,0 +1,33 @@
+package org.fhirstack.gateway.access;
+
+import java.util.Set;
+import org.fhirstack.gateway.request.Query;
+import org.fhirstack.gateway.sync.SyncFilter;
+
+/**
+ * A search as the backend gets it, and how its pages are judged. The caller has checked the role for the type.
+ *
+ * @param filter what the answer is judged by; null when the user has no sync filter that matters here
+ */
+record Search(Query query, AnswerRule.Page page, SyncFilter filter) {
+
+    static Search of(Access access, String type, Query query) {
+        SearchRules.Reach reach = SearchRules.of(type, query);
+        access.judge(reach);
+        Query narrowed = query;
+        SyncFilter filter = null;
+        if (access.filtered("GET", type, query, null)) {
+            filter = access.filter();
+            narrowed = query.plus("_tag", filter.tagValue());
+        } else if (access.user.android() && reach.includes()) {
+            filter = access.filter();
+        }
+        AnswerRule.Mode mode = reach.includes() ? AnswerRule.Mode.INCLUDES : AnswerRule.Mode.PLAIN;
+        if (reach.includes() && filter != null) {
+            // Judging included entries needs their tags, which a partial answer may not have.
+            narrowed = narrowed.without(Set.of("_elements", "_summary"));
+        }
+        return new Search(narrowed, new AnswerRule.Page(type, mode, filter == null ? "" : filter.fingerprint(),
+                access.chosenLocations()), filter);
+    }
+}

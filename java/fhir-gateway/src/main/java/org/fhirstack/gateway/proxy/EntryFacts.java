@@ -1,0 +1,116 @@
+package org.fhirstack.gateway.proxy;
+
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.fhirstack.gateway.Json;
+
+/**
+ * What decides about one entry of a bundle, read as a token stream.
+ *
+ * @param mode  {@code search.mode}, empty when absent
+ * @param type  of the resource, null when the entry has none
+ * @param codes of the resource's tags in the asked system
+ */
+record EntryFacts(String mode, String type, List<String> codes) {
+
+    static EntryFacts read(byte[] entry, String system) throws IOException {
+        String mode = "";
+        Resource resource = new Resource(null, List.of());
+        try (JsonParser p = Json.factory().createParser(entry)) {
+            p.nextToken();
+            while (p.nextToken() == JsonToken.FIELD_NAME) {
+                String field = p.currentName();
+                JsonToken value = p.nextToken();
+                if (field.equals("resource") && value == JsonToken.START_OBJECT) {
+                    resource = Resource.read(p, system, false);
+                } else if (field.equals("search") && value == JsonToken.START_OBJECT) {
+                    mode = mode(p);
+                } else {
+                    p.skipChildren();
+                }
+            }
+        }
+        return new EntryFacts(mode, resource.type(), resource.codes());
+    }
+
+    private static String mode(JsonParser p) throws IOException {
+        String mode = "";
+        while (p.nextToken() == JsonToken.FIELD_NAME) {
+            String field = p.currentName();
+            p.nextToken();
+            if (field.equals("mode")) {
+                mode = p.getText();
+            } else {
+                p.skipChildren();
+            }
+        }
+        return mode;
+    }
+
+    /** The head of a resource. */
+    record Resource(String type, List<String> codes) {
+
+        /**
+         * Reads an object whose start is the parser's current token.
+         *
+         * @param early stop as soon as {@code meta} was read; the rest of the object stays unread
+         */
+        static Resource read(JsonParser p, String system, boolean early) throws IOException {
+            String type = null;
+            List<String> codes = List.of();
+            while (p.nextToken() == JsonToken.FIELD_NAME) {
+                String field = p.currentName();
+                JsonToken value = p.nextToken();
+                if (field.equals("resourceType")) {
+                    type = p.getText();
+                } else if (field.equals("meta") && value == JsonToken.START_OBJECT) {
+                    codes = meta(p, system);
+                    if (early) {
+                        break;
+                    }
+                } else {
+                    p.skipChildren();
+                }
+            }
+            return new Resource(type, codes);
+        }
+
+        private static List<String> meta(JsonParser p, String system) throws IOException {
+            List<String> codes = new ArrayList<>();
+            while (p.nextToken() == JsonToken.FIELD_NAME) {
+                String field = p.currentName();
+                JsonToken value = p.nextToken();
+                if (field.equals("tag") && value == JsonToken.START_ARRAY) {
+                    while (p.nextToken() == JsonToken.START_OBJECT) {
+                        tag(p, system, codes);
+                    }
+                } else {
+                    p.skipChildren();
+                }
+            }
+            return codes;
+        }
+
+        private static void tag(JsonParser p, String system, List<String> codes) throws IOException {
+            String found = null;
+            String code = "";
+            while (p.nextToken() == JsonToken.FIELD_NAME) {
+                String field = p.currentName();
+                p.nextToken();
+                if (field.equals("system")) {
+                    found = p.getText();
+                } else if (field.equals("code")) {
+                    code = p.getText();
+                } else {
+                    p.skipChildren();
+                }
+            }
+            if (system.equals(found)) {
+                codes.add(code);
+            }
+        }
+    }
+}

@@ -1,0 +1,171 @@
+package org.fhirstack.gateway.proxy;
+
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.SocketTimeoutException;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.access.AnswerRule;
+import org.fhirstack.gateway.access.PageLinks;
+import org.fhirstack.gateway.access.Verdict;
+import org.fhirstack.gateway.sync.IgnoreRules;
+import org.fhirstack.gateway.sync.SyncFilters;
+import org.fhirstack.gateway.token.User;
+
+/** Sends what was permitted to the backend and brings its answer back: judged, and with public addresses. */
+public final class Forwarder {
+    private static final int LONGEST_HISTORY = 32 << 20;
+    private static final List<String> PASSED_BACK = List.of("ETag", "Last-Modified");
+    private static final List<String> ADDRESSES = List.of("Location", "Content-Location", "Link");
+
+    private final Backend backend;
+    private final String backendBase;
+    private final String publicBase;
+    private final SyncFilters filters;
+    private final IgnoreRules ignoreRules;
+    private final PageLinks links;
+
+    public Forwarder(Backend backend, String backendBase, String publicBase, SyncFilters filters,
+            IgnoreRules ignoreRules, PageLinks links) {
+        this.backend = backend;
+        this.backendBase = backendBase;
+        this.publicBase = publicBase;
+        this.filters = filters;
+        this.ignoreRules = ignoreRules;
+        this.links = links;
+    }
+
+    /** @param user null when the request needed no token */
+    void forward(Verdict verdict, User user, String requestId, HttpServletRequest request,
+            HttpServletResponse response) throws IOException {
+        try (Backend.Answer answer = backend.send(verdict.outgoing(), common(request, requestId))) {
+            filters.written(verdict.written());
+            deliver(verdict, user, answer, response);
+        }
+    }
+
+    private static Map<String, String> common(HttpServletRequest request, String requestId) {
+        Map<String, String> headers = new HashMap<>();
+        headers.put("X-Request-Id", requestId);
+        String prefer = request.getHeader("Prefer");
+        if (prefer != null && prefer.matches("(?i)(return=(minimal|representation|OperationOutcome)"
+                + "|handling=(strict|lenient))([;,] ?(return|handling)=[A-Za-z]+)*")) {
+            headers.put("Prefer", prefer);
+        }
+        String cache = request.getHeader("Cache-Control");
+        if (cache != null && cache.toLowerCase(Locale.ROOT).contains("no-cache")) {
+            headers.put("Cache-Control", "no-cache");
+        }
+        return headers;
+    }
+
+    private void deliver(Verdict verdict, User user, Backend.Answer answer, HttpServletResponse response)
+            throws IOException {
+        int status = answer.status();
+        if (status >= 500) {
+            throw new Refusal(status == 503 || status == 504 ? status : 502, "backend-error",
+                    "The FHIR server failed (" + status + ").");
+        }
+        if (status == 401 || status == 407 || status < 200 || status >= 300 && status < 400 && status != 304) {
+            throw new Refusal(502, "backend-answer", "The FHIR server gave an answer that cannot be passed on.");
+        }
+        InputStream body = answer.body();
+        String type = answer.header("Content-Type");
+        if (body != null && status != 304 && status != 204 && (type == null
+                || !type.toLowerCase(Locale.ROOT).matches("application/(fhir\\+)?json.*")) && body.read() >= 0) {
+            throw new Refusal(502, "backend-answer", "The FHIR server's answer is not JSON.");
+        }
+        boolean judge = status == 200;
+        if (judge && verdict.rule() instanceof AnswerRule.Tagged) {
+            if (body == null) {
+                throw Refusal.denied("outside", "This resource is not in your assignments.");
+            }
+            body = TaggedRead.judge(body, verdict.filter());
+        }
+        head(status, answer, response);
+        if (body == null || status == 204 || status == 304) {
+            return;
+        }
+        response.setContentType("application/fhir+json;charset=UTF-8");
+        BaseRewriter out = new BaseRewriter(response.getOutputStream(), backendBase, publicBase);
+        if (judge && !(verdict.rule() instanceof AnswerRule.Pass) && !(verdict.rule() instanceof AnswerRule.Tagged)) {
+            bundle(verdict, user, body, out);
+        } else {
+            copy(body, out);
+        }
+        out.finish();
+    }
+
+    private void bundle(Verdict verdict, User user, InputStream body, OutputStream out) throws IOException {
+        PageJudge judge = new PageJudge(user, verdict.filter(), ignoreRules, links, backendBase);
+        if (verdict.rule() instanceof AnswerRule.Each each) {
+            BundleStream stream = new BundleStream(out, array -> array, judge.answers(each.pages()));
+            copy(body, stream);
+            stream.finish();
+            return;
+        }
+        AnswerRule.Page page = ((AnswerRule.Pages) verdict.rule()).page();
+        if (page.mode() != AnswerRule.Mode.HISTORY) {
+            BundleStream stream = new BundleStream(out, judge.links(page), judge.entries(page));
+            copy(body, stream);
+            stream.finish();
+            return;
+        }
+        // One foreign version refuses the whole, so nothing may have left before all were seen.
+        ByteArrayOutputStream held = new ByteArrayOutputStream();
+        BundleStream stream = new BundleStream(held, judge.links(page), judge.entries(page));
+        byte[] buffer = new byte[16_384];
+        int n;
+        while ((n = body.read(buffer)) > 0) {
+            stream.write(buffer, 0, n);
+            if (held.size() > LONGEST_HISTORY) {
+                throw Refusal.denied("too-long", "This page of the history is too long; ask for less with _count.");
+            }
+        }
+        stream.finish();
+        held.writeTo(out);
+    }
+
+    private static void copy(InputStream in, OutputStream out) throws IOException {
+        byte[] buffer = new byte[16_384];
+        while (true) {
+            int n;
+            try {
+                n = in.read(buffer);
+            } catch (SocketTimeoutException e) {
+                throw new Refusal(504, "backend-timeout", "The FHIR server did not finish its answer in time.");
+            }
+            if (n < 0) {
+                return;
+            }
+            out.write(buffer, 0, n);
+        }
+    }
+
+    private void head(int status, Backend.Answer answer, HttpServletResponse response) {
+        response.setStatus(status);
+        for (String name : PASSED_BACK) {
+            if (answer.header(name) != null) {
+                response.setHeader(name, answer.header(name));
+            }
+        }
+        for (String name : ADDRESSES) {
+            String value = answer.header(name);
+            if (value == null) {
+                continue;
+            }
+            String changed = value.replace(backendBase, publicBase);
+            // An address of a server that is neither would show the inside of the network.
+            if (!changed.replace(publicBase, "").contains("://")) {
+                response.setHeader(name, changed);
+            }
+        }
+    }
+}

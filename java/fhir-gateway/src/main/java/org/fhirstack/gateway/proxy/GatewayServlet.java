@@ -1,0 +1,220 @@
+package org.fhirstack.gateway.proxy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import jakarta.servlet.http.HttpServlet;
+import jakarta.servlet.http.HttpServletRequest;
+import jakarta.servlet.http.HttpServletResponse;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.Collections;
+import java.util.List;
+import java.util.Set;
+import java.util.UUID;
+import org.fhirstack.gateway.Json;
+import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.access.AnonymousRules;
+import org.fhirstack.gateway.access.Outgoing;
+import org.fhirstack.gateway.access.PermissionAccessChecker;
+import org.fhirstack.gateway.access.Verdict;
+import org.fhirstack.gateway.ops.Requests;
+import org.fhirstack.gateway.request.FhirUrl;
+import org.fhirstack.gateway.request.GatewayRequest;
+import org.fhirstack.gateway.request.Query;
+import org.fhirstack.gateway.token.IssuerKeys;
+import org.fhirstack.gateway.token.Tokens;
+import org.fhirstack.gateway.token.User;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Every request to the gateway: parsed, judged, forwarded, logged. */
+public final class GatewayServlet extends HttpServlet {
+    private static final long serialVersionUID = 1L;
+    private static final Logger LOG = LoggerFactory.getLogger(GatewayServlet.class);
+    private static final int LONGEST_FORM = 1 << 20;
+    private static final Set<String> METHODS = Set.of("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS");
+    private static final List<String> OVERRIDES = List.of("X-HTTP-Method-Override", "X-HTTP-Method",
+            "X-Method-Override");
+    private static final List<String> SMART = List.of("issuer", "jwks_uri", "authorization_endpoint",
+            "token_endpoint", "userinfo_endpoint", "introspection_endpoint", "revocation_endpoint",
+            "end_session_endpoint", "grant_types_supported", "response_types_supported", "scopes_supported",
+            "code_challenge_methods_supported", "token_endpoint_auth_methods_supported");
+
+    private final transient Tokens tokens;
+    private final transient IssuerKeys keys;
+    private final transient AnonymousRules anonymous;
+    private final transient PermissionAccessChecker.Services services;
+    private final transient BodyReader bodies;
+    private final transient Forwarder forwarder;
+    private final transient Cors cors;
+    private final transient Requests requests;
+
+    public GatewayServlet(Tokens tokens, IssuerKeys keys, PermissionAccessChecker.Services services,
+            BodyReader bodies, Forwarder forwarder, Cors cors, Requests requests) {
+        this.tokens = tokens;
+        this.keys = keys;
+        this.anonymous = new AnonymousRules(services.allowList());
+        this.services = services;
+        this.bodies = bodies;
+        this.forwarder = forwarder;
+        this.cors = cors;
+        this.requests = requests;
+    }
+
+    @Override
+    protected void service(HttpServletRequest request, HttpServletResponse response) throws IOException {
+        Requests.Entry entry = requests.start(requestId(request), request.getMethod());
+        response.setHeader("X-Request-Id", entry.id());
+        response.setHeader("X-Content-Type-Options", "nosniff");
+        response.setHeader("Cache-Control", "no-store");
+        try {
+            cors.mark(request, response);
+            handle(request, response, entry);
+        } catch (Refusal refusal) {
+            entry.reason(refusal.reason());
+            refuse(request, response, refusal);
+        } catch (IOException e) {
+            // Either side went away; an answer that has begun must not look complete.
+            entry.reason("broken-off");
+            if (response.isCommitted()) {
+                throw e;
+            }
+            refuse(request, response, new Refusal(502, "broken-off", "The answer broke off."));
+        } catch (RuntimeException e) {
+            LOG.error("request {} failed", entry.id(), e);
+            entry.reason("error");
+            refuse(request, response, new Refusal(500, "error", "The gateway failed; the request id tells which log"
+                    + " entry says why."));
+        } finally {
+            requests.end(entry, response.getStatus());
+        }
+    }
+
+    private void refuse(HttpServletRequest request, HttpServletResponse response, Refusal refusal) throws IOException {
+        if (response.isCommitted()) {
+            throw new IOException(refusal.reason());
+        }
+        String id = response.getHeader("X-Request-Id");
+        response.reset();
+        response.setHeader("X-Request-Id", id);
+        response.setHeader("X-Content-Type-Options", "nosniff");
+        response.setHeader("Cache-Control", "no-store");
+        cors.mark(request, response);
+        Outcomes.send(response, refusal);
+    }
+
+    private static String requestId(HttpServletRequest request) {
+        String given = request.getHeader("X-Request-Id");
+        return given != null && given.matches("[A-Za-z0-9._-]{1,64}") ? given : UUID.randomUUID().toString();
+    }
+
+    private void handle(HttpServletRequest request, HttpServletResponse response, Requests.Entry entry)
+            throws IOException {
+        String method = request.getMethod();
+        if (!METHODS.contains(method)) {
+            throw new Refusal(405, "method", "This method is not allowed.");
+        }
+        FhirUrl url = url(request.getRequestURI());
+        entry.target(url);
+        if (method.equals("OPTIONS")) {
+            cors.preflight(request, response);
+            entry.reason("preflight");
+            return;
+        }
+        for (String header : OVERRIDES) {
+            if (request.getHeader(header) != null) {
+                throw Refusal.malformed("The method cannot be overridden by a header.");
+            }
+        }
+        Query query = Query.parse(request.getQueryString());
+        if (query.has("_method") || query.has("access_token")) {
+            throw Refusal.malformed("The method and the token cannot be given as parameters.");
+        }
+        boolean get = method.equals("GET") || method.equals("HEAD");
+        if (get && url.kind() == FhirUrl.Kind.SMART) {
+            entry.reason("open");
+            smart(response);
+            return;
+        }
+        if (get && url.kind() == FhirUrl.Kind.METADATA) {
+            entry.reason("open");
+            forwarder.forward(Verdict.pass(Outgoing.get("metadata", Query.EMPTY), "open"), null, entry.id(), request,
+                    response);
+            return;
+        }
+        List<String> authorization = Collections.list(request.getHeaders("Authorization"));
+        User user = authorization.isEmpty() ? null : tokens.verify(authorization);
+        entry.user(user);
+        judgeAndForward(request, response, entry, new Parsed(get ? "GET" : method, url, query), user);
+    }
+
+    private record Parsed(String method, FhirUrl url, Query query) {
+    }
+
+    private void judgeAndForward(HttpServletRequest request, HttpServletResponse response, Requests.Entry entry,
+            Parsed parsed, User user) throws IOException {
+        try (BodyReader.Body body = body(request, parsed, user)) {
+            boolean form = parsed.url().kind() == FhirUrl.Kind.TYPE_SEARCH && parsed.method().equals("POST");
+            GatewayRequest details = new GatewayRequest(entry.id(), parsed.method(), parsed.url(), parsed.query(),
+                    request::getHeader, form ? new byte[0] : body.content(),
+                    form ? Query.parse(new String(body.content(), StandardCharsets.UTF_8)) : Query.EMPTY);
+            Verdict verdict = user == null ? anonymous.judge(details)
+                    : new PermissionAccessChecker(user, services).checkAccess(details);
+            entry.reason(verdict.reason());
+            forwarder.forward(verdict, user, entry.id(), request, response);
+        }
+    }
+
+    /** Bodies of strangers are read only where one might be a permitted batch, and then not far. */
+    private BodyReader.Body body(HttpServletRequest request, Parsed parsed, User user) throws IOException {
+        String method = parsed.method();
+        if (!method.equals("POST") && !method.equals("PUT")) {
+            return bodies.none();
+        }
+        if (user == null) {
+            if (!AnonymousRules.mayBeBatch(method, parsed.url())
+                    || request.getContentLengthLong() > AnonymousRules.longest()) {
+                throw Refusal.token("no-token", "This needs a bearer token.");
+            }
+            return bodies.read(request, AnonymousRules.longest());
+        }
+        if (parsed.url().kind() == FhirUrl.Kind.TYPE_SEARCH && method.equals("POST")) {
+            if (request.getContentLengthLong() != 0 || request.getHeader("Content-Type") != null) {
+                BodyReader.needForm(request);
+            }
+            return bodies.read(request, LONGEST_FORM);
+        }
+        if (parsed.url().operation() == null) {
+            BodyReader.needJson(request);
+        }
+        return bodies.read(request, Integer.MAX_VALUE);
+    }
+
+    private static FhirUrl url(String uri) {
+        if (uri.equals("/fhir") || uri.equals("/fhir/")) {
+            return FhirUrl.parse("");
+        }
+        if (!uri.startsWith("/fhir/")) {
+            throw new Refusal(404, "not-found", "There is nothing here; FHIR is served below /fhir.");
+        }
+        return FhirUrl.parse(uri.substring("/fhir/".length()));
+    }
+
+    private void smart(HttpServletResponse response) throws IOException {
+        JsonNode discovery = keys.discovery();
+        if (discovery == null) {
+            throw new Refusal(503, "no-keys", "The token issuer is not available; try again soon.");
+        }
+        ObjectNode out = Json.object();
+        for (String name : SMART) {
+            if (discovery.has(name)) {
+                out.set(name, discovery.get(name));
+            }
+        }
+        out.putArray("capabilities").add("client-public").add("client-confidential-symmetric");
+        byte[] body = Json.write(out);
+        response.setContentType("application/json");
+        response.setContentLength(body.length);
+        response.getOutputStream().write(body);
+    }
+}

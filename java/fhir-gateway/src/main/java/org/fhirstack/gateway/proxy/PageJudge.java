@@ -1,0 +1,122 @@
+package org.fhirstack.gateway.proxy;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.util.List;
+import org.fhirstack.gateway.Json;
+import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.access.AnswerRule;
+import org.fhirstack.gateway.access.AnswerRule.Mode;
+import org.fhirstack.gateway.access.PageLinks;
+import org.fhirstack.gateway.request.Query;
+import org.fhirstack.gateway.sync.IgnoreRules;
+import org.fhirstack.gateway.sync.SyncFilter;
+import org.fhirstack.gateway.token.User;
+
+/** Judges the entries of bundles for one user, and signs their page links. */
+final class PageJudge {
+    private final User user;
+    private final SyncFilter filter;
+    private final IgnoreRules ignoreRules;
+    private final PageLinks links;
+    private final String backendBase;
+
+    /**
+     * @param user   null for an answer to nobody in particular, whose page links are dropped
+     * @param filter null when nothing is filtered
+     */
+    PageJudge(User user, SyncFilter filter, IgnoreRules ignoreRules, PageLinks links, String backendBase) {
+        this.user = user;
+        this.filter = filter;
+        this.ignoreRules = ignoreRules;
+        this.links = links;
+        this.backendBase = backendBase;
+    }
+
+    /** The judge of a page's entries; null when none is needed. */
+    BundleStream.Entries entries(AnswerRule.Page page) {
+        if (page.mode() == Mode.PLAIN) {
+            return null;
+        }
+        return (index, entry) -> keep(page.mode(), EntryFacts.read(entry, system())) ? entry : null;
+    }
+
+    /** The judge of the answers to a batch or transaction. */
+    BundleStream.Entries answers(List<AnswerRule.Page> pages) {
+        return (index, entry) -> {
+            AnswerRule.Page page = index < pages.size() ? pages.get(index) : null;
+            if (page == null) {
+                throw new Refusal(502, "backend-answer", "The FHIR server gave more answers than were asked for.");
+            }
+            return page.type().isEmpty() ? entry : nested(Json.parse(entry), page);
+        };
+    }
+
+    private byte[] nested(JsonNode answer, AnswerRule.Page page) throws IOException {
+        if (answer.path("resource") instanceof ObjectNode bundle
+                && bundle.path("resourceType").asText().equals("Bundle")) {
+            if (bundle.has("link")) {
+                bundle.set("link", rewrite(bundle.path("link"), page));
+            }
+            if (page.mode() != Mode.PLAIN && bundle.has("entry")) {
+                ArrayNode kept = Json.array();
+                for (JsonNode entry : bundle.path("entry")) {
+                    if (keep(page.mode(), EntryFacts.read(Json.write(entry), system()))) {
+                        kept.add(entry);
+                    }
+                }
+                bundle.set("entry", kept);
+            }
+        }
+        return Json.write(answer);
+    }
+
+    private String system() {
+        return filter == null ? "" : filter.system();
+    }
+
+    private boolean keep(Mode mode, EntryFacts facts) {
+        if (mode == Mode.HISTORY) {
+            if (facts.type() != null && !filter.inside(facts.codes())) {
+                throw Refusal.denied("outside", "A version of this resource is not in your assignments.");
+            }
+            // A deletion carries no tags, so nothing shows whose it was.
+            return facts.type() != null;
+        }
+        if (mode == Mode.INCLUDES && facts.mode().equals("match")) {
+            return true;
+        }
+        if (facts.type() == null) {
+            return false;
+        }
+        if (facts.type().equals("OperationOutcome")) {
+            return true;
+        }
+        return user.may("GET", facts.type())
+                && (filter == null || ignoreRules.openType(facts.type()) || filter.inside(facts.codes()));
+    }
+
+    BundleStream.Links links(AnswerRule.Page page) {
+        return array -> Json.write(rewrite(Json.parse(array), page));
+    }
+
+    private ArrayNode rewrite(JsonNode array, AnswerRule.Page page) {
+        ArrayNode out = Json.array();
+        for (JsonNode link : array) {
+            String url = link.path("url").asText("");
+            int question = url.indexOf('?');
+            if (question >= 0 && url.indexOf("_getpages=", question) > 0) {
+                if (user == null || !(link instanceof ObjectNode changed)) {
+                    continue;
+                }
+                Query query = Query.parse(url.substring(question + 1));
+                String id = query.single("_getpages");
+                changed.put("url", backendBase + "?" + query.plus(PageLinks.PARAM, links.sign(id, user, page)).encode());
+            }
+            out.add(link);
+        }
+        return out;
+    }
+}

@@ -1,0 +1,325 @@
+package org.fhirstack.server;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.Set;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.function.BooleanSupplier;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The delivered jar against a real PostgreSQL: {@code FHIR_SERVER_TEST_JDBC_URL} (jdbc:postgresql://host:port/database),
+ * {@code FHIR_SERVER_TEST_USER} and {@code FHIR_SERVER_TEST_PASSWORD}, as environment variables or system properties.
+ */
+class FhirServerIT {
+    private static final String TAGS = "https://smartregister.org/location-tag-id";
+    /** Not where the server listens: links must show what was configured. */
+    private static final String PUBLIC = "https://fhir.example.org/fhir";
+
+    @TempDir
+    static Path directory;
+
+    private static TcpProxy database;
+    private static ServerProcess server;
+    private static FhirClient fhir;
+    private static FhirClient management;
+    private static String yaml;
+
+    @BeforeAll
+    static void start() throws Exception {
+        String url = setting("FHIR_SERVER_TEST_JDBC_URL");
+        assumeTrue(url != null, "skipped: FHIR_SERVER_TEST_JDBC_URL is not set, so there is no database to test with");
+        URI address = URI.create(url.substring("jdbc:".length()));
+        database = new TcpProxy(address.getHost(), address.getPort() < 0 ? 5432 : address.getPort());
+        int port = freePort();
+        int managementPort = freePort();
+        yaml =
+                """
+                server: {address: 127.0.0.1, port: %d}
+                management.server: {address: 127.0.0.1, port: %d}
+                spring:
+                  datasource:
+                    url: jdbc:postgresql://127.0.0.1:%d%s
+                    username: "%s"
+                    password: "%s"
+                    hikari.connection-timeout: 3000
+                hapi.fhir:
+                  server_address: %s
+                  client_id_strategy: ANY
+                  default_pretty_print: false
+                  reuse_cached_search_results_millis: 0
+                  cors:
+                    allow_Credentials: false
+                    allowed_origin: ["https://web.example.org"]
+                """
+                        .formatted(
+                                port,
+                                managementPort,
+                                database.port(),
+                                address.getPath(),
+                                setting("FHIR_SERVER_TEST_USER"),
+                                setting("FHIR_SERVER_TEST_PASSWORD"),
+                                PUBLIC);
+        server = ServerProcess.start(directory, yaml);
+        fhir = new FhirClient("http://127.0.0.1:" + port + "/fhir");
+        management = new FhirClient("http://127.0.0.1:" + managementPort + "/actuator");
+        await("ready", Duration.ofMinutes(4), () -> readiness() == 200);
+    }
+
+    @AfterAll
+    static void stop() throws Exception {
+        if (server != null) {
+            server.close();
+        }
+        if (database != null) {
+            database.close();
+        }
+    }
+
+    private static String setting(String name) {
+        return System.getProperty(name, System.getenv(name));
+    }
+
+    private static int freePort() throws IOException {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            return socket.getLocalPort();
+        }
+    }
+
+    private static int readiness() {
+        try {
+            return management.get("/health/readiness").status();
+        } catch (IOException e) {
+            return 0;
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return 0;
+        }
+    }
+
+    private static void await(String what, Duration limit, BooleanSupplier condition) throws Exception {
+        long deadline = System.nanoTime() + limit.toNanos();
+        while (!condition.getAsBoolean()) {
+            if (!server.isAlive() || System.nanoTime() > deadline) {
+                throw new AssertionError("not " + what + " within " + limit + "; the log:\n" + server.output());
+            }
+            TimeUnit.MILLISECONDS.sleep(300);
+        }
+    }
+
+    private static String patient(String family, String tag) {
+        return """
+                {"resourceType":"Patient","name":[{"family":"%s"}],"birthDate":"2020-01-02",
+                 "meta":{"tag":[{"system":"%s","code":"%s"}]}}"""
+                .formatted(family, TAGS, tag);
+    }
+
+    @Test
+    void createReadUpdateHistoryDelete() throws Exception {
+        FhirClient.Answer created = fhir.send("POST", "/Patient", patient("Mwangi", "one"));
+        assertThat(created.status()).isEqualTo(201);
+        String id = created.json().get("id").asText();
+        assertThat(created.headers().firstValue("Location")).contains(PUBLIC + "/Patient/" + id + "/_history/1");
+        assertThat(fhir.get("/Patient/" + id).json().at("/name/0/family").asText()).isEqualTo("Mwangi");
+
+        String changed = patient("Wanjiru", "one").replaceFirst("\\{", "{\"id\":\"" + id + "\",");
+        assertThat(fhir.send("PUT", "/Patient/" + id, changed).status()).isEqualTo(200);
+        assertThat(fhir.send("PUT", "/Patient/" + id, changed, "If-Match", "W/\"1\"").status())
+                .isEqualTo(409);
+        JsonNode history = fhir.get("/Patient/" + id + "/_history").json();
+        assertThat(history.get("total").asInt()).isEqualTo(2);
+
+        assertThat(fhir.send("DELETE", "/Patient/" + id, null).status()).isEqualTo(200);
+        assertThat(fhir.get("/Patient/" + id).status()).isEqualTo(410);
+    }
+
+    @Test
+    void searchByTagPageByPage() throws Exception {
+        String tag = "tag-" + UUID.randomUUID();
+        for (int i = 0; i < 25; i++) {
+            assertThat(fhir.send("POST", "/Patient", patient("Page" + i, tag)).status()).isEqualTo(201);
+        }
+        Set<String> seen = new HashSet<>();
+        String next = "/Patient?_tag=" + TAGS + "%7C" + tag + "&_count=10";
+        int pages = 0;
+        while (next != null) {
+            JsonNode page = fhir.get(next).json();
+            pages++;
+            page.path("entry").forEach(entry -> seen.add(entry.at("/resource/id").asText()));
+            next = null;
+            for (JsonNode link : page.get("link")) {
+                assertThat(link.get("url").asText()).startsWith(PUBLIC);
+                if ("next".equals(link.get("relation").asText())) {
+                    next = link.get("url").asText().substring(PUBLIC.length());
+                }
+            }
+        }
+        assertThat(pages).isEqualTo(3);
+        assertThat(seen).hasSize(25);
+        assertThat(fhir.get("/Patient?_tag=" + TAGS + "%7C" + tag + "&_summary=count")
+                        .json()
+                        .get("total")
+                        .asInt())
+                .isEqualTo(25);
+    }
+
+    @Test
+    void transactionResolvesItsOwnReferencesAndFailsAsOne() throws Exception {
+        String transaction =
+                """
+                {"resourceType":"Bundle","type":"transaction","entry":[
+                 {"fullUrl":"urn:uuid:88f151c0-a954-468a-88bd-5ae15c08e059",
+                  "resource":{"resourceType":"Patient","name":[{"family":"Bundle"}]},
+                  "request":{"method":"POST","url":"Patient"}},
+                 {"resource":{"resourceType":"Observation","status":"final","code":{"text":"weight"},
+                  "subject":{"reference":"urn:uuid:88f151c0-a954-468a-88bd-5ae15c08e059"}},
+                  "request":{"method":"POST","url":"Observation"}}]}""";
+        JsonNode answer = fhir.send("POST", "", transaction).json();
+        String patient = answer.at("/entry/0/response/location").asText().split("/_history")[0];
+        String observation = answer.at("/entry/1/response/location").asText().split("/_history")[0];
+        assertThat(fhir.get("/" + observation).json().at("/subject/reference").asText())
+                .isEqualTo(patient);
+
+        String family = "F" + UUID.randomUUID();
+        String half =
+                """
+                {"resourceType":"Bundle","type":"transaction","entry":[
+                 {"resource":{"resourceType":"Patient","name":[{"family":"%s"}]},"request":{"method":"POST","url":"Patient"}},
+                 {"resource":{"resourceType":"Observation","status":"final","code":{"text":"x"},
+                  "subject":{"reference":"Patient/does-not-exist"}},"request":{"method":"POST","url":"Observation"}}]}"""
+                        .formatted(family);
+        assertThat(fhir.send("POST", "", half).status()).isEqualTo(400);
+        assertThat(fhir.get("/Patient?_summary=count&family=" + family).json().get("total").asInt())
+                .isZero();
+    }
+
+    @Test
+    void whatWasNotAskedForIsOff() throws Exception {
+        String id = fhir.send("POST", "/Patient", patient("Off", "off")).json().get("id").asText();
+        assertThat(fhir.send("POST", "/Patient/" + id + "/$expunge", "{\"resourceType\":\"Parameters\"}").status())
+                .isBetween(400, 499);
+        assertThat(fhir.send("DELETE", "/Patient?family=Off", null).status()).isIn(200, 400, 412);
+        assertThat(fhir.get("/$export", "Prefer", "respond-async").status()).isBetween(400, 499);
+        assertThat(fhir.get("/swagger-ui/").status()).isBetween(400, 499);
+        assertThat(management.get("/env").status()).isEqualTo(404);
+    }
+
+    @Test
+    void errorsAreOutcomesWithoutInnards() throws Exception {
+        for (FhirClient.Answer answer : new FhirClient.Answer[] {
+            fhir.send("POST", "/Patient", "{\"resourceType\":"),
+            fhir.get("/NoSuchType/1"),
+            fhir.get("/Patient/no-such-id"),
+            fhir.get("/Patient?nosuchparameter=1"),
+            fhir.send("DELETE", "/no/such/path", null)
+        }) {
+            assertThat(answer.status()).isBetween(400, 499);
+            assertThat(answer.json().get("resourceType").asText()).isEqualTo("OperationOutcome");
+            assertThat(answer.text()).doesNotContain("\tat ", "Exception:");
+            assertThat(answer.headers().firstValue("X-Powered-By")).isEmpty();
+            assertThat(answer.headers().firstValue("Server")).isEmpty();
+        }
+    }
+
+    @Test
+    void originsAreThoseNamed() throws Exception {
+        assertThat(fhir.get("/metadata", "Origin", "https://web.example.org")
+                        .headers()
+                        .firstValue("Access-Control-Allow-Origin"))
+                .contains("https://web.example.org");
+        assertThat(fhir.get("/metadata", "Origin", "https://evil.example.org")
+                        .headers()
+                        .firstValue("Access-Control-Allow-Origin"))
+                .isEmpty();
+    }
+
+    @Test
+    void longHeadersAreTakenAndTooLongOnesRefused() throws Exception {
+        assertThat(fhir.get("/metadata?_elements=fhirVersion", "Authorization", "Bearer " + "x".repeat(40_000))
+                        .status())
+                .isEqualTo(200);
+        assertThat(fhir.get("/metadata", "Authorization", "Bearer " + "x".repeat(100_000)).status())
+                .isIn(400, 431);
+    }
+
+    @Test
+    void neitherLogNorMetricsHoldWhatWasSearched() throws Exception {
+        String secret = "Secret" + UUID.randomUUID().toString().replace("-", "");
+        fhir.get("/Patient?family=" + secret);
+        fhir.get("/Patient?birthdate=not-a-date-" + secret);
+        fhir.send("POST", "/Patient", "{\"resourceType\":\"Patient\",\"gender\":\"" + secret + "\"}");
+        String metrics = management.get("/prometheus").text();
+        assertThat(metrics)
+                .contains("http_server_requests_seconds_count", "fhir_operations_total", "hikaricp_connections", "jvm_memory_used_bytes")
+                .doesNotContain(secret);
+        assertThat(server.output()).contains(" access GET /fhir/Patient 200 ").doesNotContain(secret);
+    }
+
+    @Test
+    void readinessFollowsTheDatabase() throws Exception {
+        assertThat(readiness()).isEqualTo(200);
+        database.down();
+        try {
+            await("down", Duration.ofSeconds(20), () -> readiness() == 503);
+            assertThat(management.get("/health/liveness").status()).isEqualTo(200);
+            FhirClient.Answer answer = fhir.get("/Patient?_count=1");
+            assertThat(answer.status()).isGreaterThanOrEqualTo(500);
+            assertThat(answer.json().get("resourceType").asText()).isEqualTo("OperationOutcome");
+        } finally {
+            database.up();
+        }
+        await("ready again", Duration.ofSeconds(30), () -> readiness() == 200);
+        assertThat(fhir.get("/Patient?_count=1").status()).isEqualTo(200);
+    }
+
+    @Test
+    void exitCodes(@TempDir Path other) throws Exception {
+        try (ServerProcess wrong = ServerProcess.start(other, yaml, "--hapi.fhir.no_such_key=1")) {
+            assertThat(wrong.exitCode(Duration.ofSeconds(60))).isEqualTo(78);
+            assertThat(wrong.output())
+                    .contains("command line: hapi.fhir.no_such_key: nothing in this server reads it")
+                    .doesNotContain("\tat ");
+        }
+        try (ServerProcess nowhere = ServerProcess.start(
+                other,
+                yaml,
+                "--spring.datasource.url=jdbc:postgresql://127.0.0.1:" + freePort() + "/none",
+                "--fhirstack.database.wait-for=3s",
+                "--fhirstack.database.retry-interval=1s")) {
+            assertThat(nowhere.exitCode(Duration.ofSeconds(60))).isEqualTo(69);
+            assertThat(nowhere.output()).contains("waiting for the database").doesNotContain("\tat ");
+        }
+    }
+
+    @Test
+    void stopsWhenAskedAndFindsItsSchemaAgain(@TempDir Path other) throws Exception {
+        int managementPort = freePort();
+        FhirClient second = new FhirClient("http://127.0.0.1:" + managementPort + "/actuator");
+        try (ServerProcess process = ServerProcess.start(
+                other, yaml, "--server.port=" + freePort(), "--management.server.port=" + managementPort)) {
+            await("a second server", Duration.ofMinutes(3), () -> {
+                try {
+                    return second.get("/health/readiness").status() == 200;
+                } catch (IOException | InterruptedException e) {
+                    return false;
+                }
+            });
+            assertThat(process.output()).contains("nothing to do");
+            process.terminate();
+            assertThat(process.exitCode(Duration.ofSeconds(20))).isEqualTo(143);
+        }
+    }
+}

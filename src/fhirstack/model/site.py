@@ -1,0 +1,242 @@
+"""The site: what a partner declares, as frozen types.
+
+One value has one source. Whatever follows from another value (names from the domain, addresses
+from names) is a method here, never a second field.
+"""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from fhirstack.model.base import IpAddress, IpNetwork, Model
+from fhirstack.model.host import (
+    LATEST_UBUNTU_LTS,
+    Bastion,
+    Host,
+    Network,
+    OperatingSystem,
+    Role,
+)
+from fhirstack.model.realm import (
+    AndroidClient,
+    Client,
+    Clients,
+    PipelinesClient,
+    Realm,
+    Tokens,
+    WebClient,
+)
+from fhirstack.model.types import AbsolutePath, DnsName, Email, Identifier, Name, Port
+
+__all__ = [
+    "LATEST_UBUNTU_LTS",
+    "AndroidClient",
+    "Application",
+    "Backups",
+    "Bastion",
+    "Client",
+    "Clients",
+    "Edge",
+    "Environment",
+    "FhirServer",
+    "Host",
+    "IpAddress",
+    "IpNetwork",
+    "Kind",
+    "Model",
+    "Monitoring",
+    "Network",
+    "OperatingSystem",
+    "PipelinesClient",
+    "Realm",
+    "Role",
+    "Site",
+    "Tls",
+    "Tokens",
+    "WebClient",
+    "WebService",
+]
+
+
+class Kind(StrEnum):
+    """The page's three environments, and this machine."""
+
+    STAGING = "staging"
+    PREVIEW = "preview"
+    PRODUCTION = "production"
+    LOCAL = "local"
+
+
+class Tls(Model):
+    """Where certificates come from."""
+
+    issuer: Literal["letsencrypt", "provided", "local"] = Field(
+        default="letsencrypt", description="Who signs; 'local' is for the local stack only"
+    )
+    email: Email | None = Field(default=None, description="The contact of the ACME account")
+    directory: str | None = Field(
+        default=None,
+        min_length=1,
+        description="With 'provided': where certificates and keys lie",
+        examples=["certificates/staging"],
+    )
+
+
+class Application(Model):
+    """The OpenSRP application that the programme's users run."""
+
+    id: Identifier = Field(default="opensrp", description="fhir_core_app_id")
+    sync_strategy: Literal["CareTeam", "Organization", "Location", "RelatedEntityLocation"] = Field(
+        default="CareTeam", description="What decides which records a device receives"
+    )
+    public_compositions: tuple[Identifier, ...] = Field(
+        default=(), description="Ids of the Compositions that the app reads before login"
+    )
+    public_binaries: tuple[Identifier, ...] = Field(
+        default=(), description="Ids of the Binaries that the app reads before login"
+    )
+
+
+class FhirServer(Model):
+    """Settings of the FHIR server that a site may decide."""
+
+    validate_requests: bool = Field(
+        default=False, description="Refuse resources that do not fit their profiles"
+    )
+    delete_expunge: bool = Field(default=False, description="Never in production")
+    connection_pool: int = Field(
+        default=15, ge=2, le=200, description="Database connections of one FHIR server"
+    )
+
+
+class Edge(Model):
+    """Limits of the public entry."""
+
+    https_port: Port = Field(default=443, description="Where TLS is served")
+    http_port: Port = Field(default=80, description="Redirects to HTTPS, answers ACME")
+    max_header_kib: int = Field(
+        default=64, ge=16, le=256, description="KiB of request headers; tokens are long"
+    )
+    max_body_mib: int = Field(default=32, ge=1, le=256, description="MiB of a request's body")
+    token_requests_per_10s: int = Field(
+        default=60, ge=5, description="From one address, on the token endpoint"
+    )
+
+
+class Backups(Model):
+    """Where backups go."""
+
+    path: AbsolutePath = Field(
+        description="On the NFS server's external storage", examples=["/srv/backups/staging"]
+    )
+    offsite: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Where the off-site copy goes",
+        examples=["s3://bucket/staging", "sftp://backup@vault.example.net/staging"],
+    )
+
+
+class Monitoring(Model):
+    """Monitoring lives on other infrastructure; environments push to it."""
+
+    addresses: tuple[IpAddress, ...] = Field(
+        default=(), description="Where metrics, logs and errors are pushed to"
+    )
+    prometheus: DnsName | None = Field(default=None, description="Prometheus' DNS name")
+    graylog: DnsName | None = Field(default=None, description="Graylog's DNS name")
+    sentry: DnsName | None = Field(default=None, description="Sentry's DNS name")
+    grafana: DnsName | None = Field(default=None, description="Grafana's DNS name")
+
+
+WebService = Literal["fhir", "keycloak", "web", "superset", "airbyte"]
+
+
+class Environment(Model):
+    """One environment: everything in it is its own."""
+
+    name: Name = Field(description="The environment's name: its key in the file")
+    kind: Kind = Field(
+        description="Which of the page's environments it is", examples=["production"]
+    )
+    domain: DnsName = Field(
+        description="The services' DNS names end in it", examples=["staging.example.org"]
+    )
+    names: dict[WebService, DnsName] = Field(
+        default={}, description="DNS names other than <service>.<domain>"
+    )
+    services: Annotated[tuple[WebService, ...], Field(min_length=1)] = Field(
+        default=("fhir", "keycloak", "web", "superset", "airbyte"),
+        description="The web-facing services that run here",
+    )
+    hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = Field(
+        description="The machines", examples=["[{name: worker-1, role: worker, …}]"]
+    )
+    network: Network = Field(
+        description="What lies around and between the hosts",
+        examples=["{public_address: 203.0.113.10, cluster_network: 10.10.0.0/24, …}"],
+    )
+    tls: Tls = Field(default=Tls(), description="Where certificates come from")
+    realm: Realm = Field(default=Realm(), description="The programme's Keycloak realm")
+    application: Application = Field(default=Application(), description="The OpenSRP application")
+    fhir_server: FhirServer = Field(default=FhirServer(), description="The FHIR server's settings")
+    edge: Edge = Field(default=Edge(), description="Limits of the public entry")
+    backups: Backups | None = Field(default=None, description="Where backups go")
+    monitoring: Monitoring = Field(
+        default=Monitoring(), description="Monitoring on other infrastructure"
+    )
+
+    def dns_name(self, service: WebService) -> str:
+        """Return the DNS name of a web-facing service."""
+        return self.names.get(service) or f"{service}.{self.domain}"
+
+    @property
+    def dns_names(self) -> dict[WebService, str]:
+        """The DNS name of every web-facing service that runs here."""
+        return {service: self.dns_name(service) for service in self.services}
+
+    def url(self, service: WebService) -> str:
+        """Return the public base address of a web-facing service, with no slash at the end."""
+        port = "" if self.edge.https_port == 443 else f":{self.edge.https_port}"
+        return f"https://{self.dns_name(service)}{port}"
+
+    def hosts_of(self, role: Role) -> tuple[Host, ...]:
+        """Return the hosts of one role, in the order of the site."""
+        return tuple(host for host in self.hosts if host.role is role)
+
+    @property
+    def keycloak_url(self) -> str:
+        """Keycloak's public base. OpenSRP's apps expect the path /auth (reference: KC >= 17)."""
+        return f"{self.url('keycloak')}/auth"
+
+    @property
+    def issuer(self) -> str:
+        """The ``iss`` of every token of the programme's realm."""
+        return f"{self.keycloak_url}/realms/{self.realm.name}"
+
+    @property
+    def fhir_base(self) -> str:
+        """The public FHIR base that apps use: the gateway, never the FHIR server."""
+        return f"{self.url('fhir')}/fhir"
+
+    @property
+    def secrets_directory(self) -> str:
+        """Where the environment keeps its own generated secrets, beside the site file."""
+        return f"secrets/{self.name}"
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the page's rules for production hold here."""
+        return self.kind is Kind.PRODUCTION
+
+
+class Site(Model):
+    """A programme: its environments."""
+
+    programme: str = Field(
+        min_length=1, description="The programme's name, for people", examples=["Child health"]
+    )
+    environments: Annotated[dict[Name, Environment], Field(min_length=1)] = Field(
+        description="The environments by name"
+    )

@@ -1,0 +1,116 @@
+"""Small value types of the site: sizes, names, addresses.
+
+A value that does not fit raises a pydantic error of the type ``form``, whose context says what
+was expected (``kind``) and what to write (``write``): the loader prints both.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+_UNITS = {"MB": 10**6, "GB": 10**9, "TB": 10**12, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_SIZE = re.compile(r"^\s*(\d+(?:\.\d+)?)\s*(MB|GB|TB|MiB|GiB|TiB)\s*$")
+_LABEL = re.compile(r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+
+
+def _form(kind: str, write: str) -> PydanticCustomError:
+    return PydanticCustomError("form", "not {kind}: write {write}", {"kind": kind, "write": write})
+
+
+def parse_size(value: object) -> int:
+    """Turn ``"8 GB"`` into bytes. Raises ValueError for anything else but a positive integer."""
+    if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+        return value
+    match = _SIZE.match(value) if isinstance(value, str) else None
+    if not match or float(match[1]) <= 0:
+        raise _form("a size", 'a number and a unit, such as "8 GB" or "1 TB"')
+    return int(float(match[1]) * _UNITS[match[2]])
+
+
+def format_size(size: int) -> str:
+    """Turn bytes into the shortest exact ``"8 GB"`` form, as the page writes it."""
+    for unit in ("TB", "GB", "MB"):
+        if size % _UNITS[unit] == 0:
+            return f"{size // _UNITS[unit]} {unit}"
+    return f"{size / 10**9:.1f} GB"
+
+
+def _dns_name(value: str) -> str:
+    labels = value.split(".")
+    if len(labels) < 2 or len(value) > 253 or not all(_LABEL.match(label) for label in labels):
+        raise _form("a DNS name", "lower-case labels with dots, such as fhir.example.org")
+    return value
+
+
+def _matching(pattern: str, kind: str, write: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise _form(kind, write)
+        return value
+
+    return check
+
+
+_NAME = r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$"
+_IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_VERSION = r"^\d+(\.\d+)?$"
+_EMAIL = r"^[^@\s]+@[^@\s]+$"
+_PATH = r"^/(?!.*/\.\.(/|$)).*$"
+
+
+def _string(pattern: str, *examples: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": pattern, "examples": list(examples)})
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(parse_size),
+    PlainSerializer(format_size, when_used="json"),
+    _string(_SIZE.pattern, "8 GB", "1 TB"),
+]
+DnsName = Annotated[str, AfterValidator(_dns_name)]
+Name = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _NAME,
+            "a name",
+            "2 to 40 lower-case letters, digits and hyphens, a letter first, such as worker-1",
+        )
+    ),
+    _string(_NAME, "worker-1"),
+]
+Identifier = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _IDENTIFIER,
+            "an identifier",
+            "up to 64 letters, digits, dots, hyphens and underscores, such as opensrp-android",
+        )
+    ),
+    _string(_IDENTIFIER, "opensrp-android"),
+]
+Version = Annotated[
+    str,
+    AfterValidator(_matching(_VERSION, "a release", 'numbers with a dot, such as "26.04"')),
+    _string(_VERSION, "26.04"),
+]
+Email = Annotated[
+    str,
+    AfterValidator(_matching(_EMAIL, "an e-mail address", "one such as ops@example.org")),
+    _string(_EMAIL, "ops@example.org"),
+]
+AbsolutePath = Annotated[
+    str,
+    AfterValidator(
+        _matching(_PATH, "an absolute path", 'a path from "/", such as /srv/backups/staging')
+    ),
+    _string(_PATH, "/srv/backups/staging"),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]

@@ -1,0 +1,1 @@
+"""The page "Infrastructure setup" as data: requirements, machines, firewall flows, checks."""

@@ -1,0 +1,71 @@
+"""The demo programme, loaded for real and used by its own health workers."""
+
+import pytest
+
+from fhirstack.checks.session import Person
+from fhirstack.secret import Secret
+from tests.e2e.keycloak import session
+
+pytestmark = pytest.mark.e2e
+
+PATIENTS = 12
+
+
+@pytest.fixture(scope="module")
+def loaded(cli):
+    return cli.ok("demo", "load", "--patients", str(PATIENTS))
+
+
+def person(cli, username):
+    return Person(username, Secret(cli.ok("secret", f"user-{username}").strip()), "")
+
+
+def patients(opened, who):
+    answer = opened.fhir("GET", "Patient?_count=500", who)
+    assert answer.status_code == 200, answer.text
+    return {entry["resource"]["id"] for entry in answer.json().get("entry", [])}
+
+
+def test_it_says_what_it_loaded(loaded):
+    assert "Patient" in loaded
+    assert "user-amina" in loaded
+
+
+def test_each_health_worker_gets_her_own_patients_and_together_all(cli, loaded):
+    with session(cli) as opened:
+        amina = patients(opened, person(cli, "amina"))
+        baraka = patients(opened, person(cli, "baraka"))
+        everyone = patients(opened, person(cli, "daudi"))
+    assert amina
+    assert baraka
+    assert not amina & baraka
+    assert len(amina | baraka) == PATIENTS
+    assert amina | baraka <= everyone
+
+
+def test_the_app_reads_its_configuration_before_login(cli, loaded):
+    with session(cli) as opened:
+        answer = opened.fhir("GET", "Composition?identifier=opensrp")
+        assert answer.status_code == 200, answer.text
+        (entry,) = answer.json()["entry"]
+        binaries = [s["focus"]["reference"] for s in entry["resource"]["section"]]
+        batch = {
+            "resourceType": "Bundle",
+            "type": "batch",
+            "entry": [
+                {"request": {"method": "GET", "url": f"Binary?_id={name.split('/')[1]}"}}
+                for name in binaries
+            ],
+        }
+        answer = opened.fhir("POST", "", json=batch)
+        assert answer.status_code == 200, answer.text
+        assert len(answer.json()["entry"]) == len(binaries)
+        assert all(e["resource"]["total"] == 1 for e in answer.json()["entry"])
+
+
+def test_loading_again_changes_nothing(cli, loaded):
+    assert " 0 new" in cli.ok("demo", "load", "--patients", str(PATIENTS))
+
+
+def test_verify_passes_beside_a_programme(cli, loaded):
+    cli.ok("verify", "android.", "web.", "pipelines.", "anonymous.")

@@ -1,0 +1,179 @@
+"""Realm and databases changed by hand: found, named, put right; foreign things are only told."""
+
+import pytest
+
+from fhirstack.planes import databases
+from fhirstack.planes.iam import plan as iam
+from fhirstack.planes.plane import Action
+from fhirstack.services import catalogue
+from tests.e2e.keycloak import administration, platform_of
+
+pytestmark = pytest.mark.e2e
+
+
+def planned(cli):
+    platform = platform_of(cli)
+    with platform.keycloak_admin() as admin:
+        return iam.plan(admin, platform.environment, dict(platform.secrets))
+
+
+def client(admin, realm, name):
+    (found,) = admin.get(f"/{realm}/clients", clientId=name)
+    return found
+
+
+def implicit_on(admin, realm):
+    found = client(admin, realm, "fhir-web")
+    admin.put(f"/{realm}/clients/{found['id']}", {**found, "implicitFlowEnabled": True})
+    return "clients/fhir-web"
+
+
+def redirect_added(admin, realm):
+    found = client(admin, realm, "fhir-web")
+    admin.put(f"/{realm}/clients/{found['id']}", {**found, "redirectUris": ["*"]})
+    return "clients/fhir-web"
+
+
+def secret_changed(admin, realm):
+    found = client(admin, realm, "data-pipelines")
+    admin.put(f"/{realm}/clients/{found['id']}", {**found, "secret": "known-to-others"})
+    return "clients/data-pipelines"
+
+
+def client_deleted(admin, realm):
+    admin.delete(f"/{realm}/clients/{client(admin, realm, 'opensrp-android')['id']}")
+    return "clients/opensrp-android"
+
+
+def brute_force_off(admin, realm):
+    admin.put(f"/{realm}", {"bruteForceProtected": False})
+    return "realm"
+
+
+def policy_weakened(admin, realm):
+    admin.put(f"/{realm}", {"passwordPolicy": "length(1)"})
+    return "realm"
+
+
+def role_deleted(admin, realm):
+    admin.delete(f"/{realm}/roles/GET_TASK")
+    return "roles"
+
+
+def group_lost_a_role(admin, realm):
+    (group,) = admin.get(f"/{realm}/groups", search="WEB_PRACTITIONER", exact="true")
+    role = admin.get(f"/{realm}/roles/GET_PATIENT")
+    admin.delete(f"/{realm}/groups/{group['id']}/role-mappings/realm", [role])
+    return "groups/WEB_PRACTITIONER"
+
+
+def scope_mapper_changed(admin, realm):
+    scopes = admin.get(f"/{realm}/client-scopes")
+    (scope,) = [s for s in scopes if s["name"] == "fhir_core_app_id"]
+    (mapper,) = scope["protocolMappers"]
+    mapper["config"]["multivalued"] = "true"
+    path = f"/{realm}/client-scopes/{scope['id']}/protocol-mappers/models/{mapper['id']}"
+    admin.put(path, mapper)
+    return "client-scopes/fhir_core_app_id/mappers/fhir_core_app_id"
+
+
+def profile_attribute_gone(admin, realm):
+    profile = admin.get(f"/{realm}/users/profile")
+    kept = [a for a in profile["attributes"] if a["name"] != "fhir_core_app_id"]
+    admin.put(f"/{realm}/users/profile", {**profile, "attributes": kept})
+    return "user-profile"
+
+
+def service_account_lost_a_role(admin, realm):
+    found = client(admin, realm, "data-pipelines")
+    user = admin.get(f"/{realm}/clients/{found['id']}/service-account-user")
+    role = admin.get(f"/{realm}/roles/WEB_CLIENT")
+    admin.delete(f"/{realm}/users/{user['id']}/role-mappings/realm", [role])
+    return "clients/data-pipelines/service-account"
+
+
+def scope_taken_off_a_client(admin, realm):
+    found = client(admin, realm, "opensrp-android")
+    scopes = {s["name"]: s["id"] for s in admin.get(f"/{realm}/client-scopes")}
+    admin.delete(f"/{realm}/clients/{found['id']}/default-client-scopes/{scopes['basic']}")
+    return "clients/opensrp-android/default-scopes"
+
+
+DRIFTS = (
+    implicit_on,
+    redirect_added,
+    secret_changed,
+    client_deleted,
+    brute_force_off,
+    policy_weakened,
+    role_deleted,
+    group_lost_a_role,
+    scope_mapper_changed,
+    profile_attribute_gone,
+    service_account_lost_a_role,
+    scope_taken_off_a_client,
+)
+
+
+def test_nothing_is_invented(cli):
+    assert planned(cli) == []
+
+
+@pytest.mark.parametrize("drift", DRIFTS, ids=lambda drift: drift.__name__)
+def test_a_drift_of_the_realm_is_found_and_put_right(cli, drift):
+    with administration(cli) as (admin, realm):
+        address = drift(admin, realm)
+    found = planned(cli)
+    assert address in [change.address for change in found]
+    secrets = [secret.reveal() for secret in platform_of(cli).secrets.values()]
+    shown = repr([change.as_dict() for change in found])
+    assert not any(secret in shown for secret in secrets)
+    assert "known-to-others" not in shown
+    for change in found:
+        change.apply()
+    assert planned(cli) == []
+
+
+def test_what_others_made_is_told_and_kept(cli):
+    with administration(cli) as (admin, realm):
+        admin.post(f"/{realm}/clients", {"clientId": "by-hand"})
+        admin.post(f"/{realm}/roles", {"name": "BY_HAND"})
+        admin.post(f"/{realm}/groups", {"name": "by-hand"})
+        try:
+            found = planned(cli)
+            assert {c.address for c in found} == {
+                "clients/by-hand",
+                "roles/BY_HAND",
+                "groups/by-hand",
+            }
+            assert {c.action for c in found} == {Action.REPORT}
+            text = cli.ok("up")
+            assert "clients/by-hand" in text
+            assert client(admin, realm, "by-hand")
+        finally:
+            admin.delete(f"/{realm}/clients/{client(admin, realm, 'by-hand')['id']}")
+            admin.delete(f"/{realm}/roles/BY_HAND")
+            (group,) = admin.get(f"/{realm}/groups", search="by-hand", exact="true")
+            admin.delete(f"/{realm}/groups/{group['id']}")
+
+
+@pytest.mark.parametrize(
+    ("statement", "address"),
+    [
+        ("ALTER ROLE fhir PASSWORD 'known-to-others'", "roles/fhir"),
+        ("ALTER ROLE keycloak CONNECTION LIMIT -1", "roles/keycloak"),
+        ("GRANT CONNECT ON DATABASE fhir TO PUBLIC", "databases/fhir"),
+        ("ALTER DATABASE keycloak OWNER TO fhir", "databases/keycloak"),
+    ],
+)
+def test_a_drift_of_the_databases_is_found_and_put_right(cli, statement, address):
+    platform = platform_of(cli)
+    desired = catalogue.databases(platform.context)
+    with platform.superuser() as connection:
+        assert databases.plan(connection, desired, platform.secrets) == []
+        connection.execute(statement)
+        found = databases.plan(connection, desired, platform.secrets)
+        assert [change.address for change in found] == [address]
+        for change in found:
+            change.apply()
+        assert databases.plan(connection, desired, platform.secrets) == []

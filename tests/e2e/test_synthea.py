@@ -1,0 +1,46 @@
+"""Runs the real Synthea. It needs mvn, java 17 and, the first time, Maven Central."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fhirstack.demo.synthea import Options, download, population
+
+pytestmark = pytest.mark.e2e
+
+CHILDREN = Options(ages="0-5")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cache = tmp_path_factory.mktemp("cache")
+    download(cache)
+    return cache
+
+
+@pytest.fixture(scope="module")
+def three(cache: Path) -> list[Path]:
+    return population(cache, 3, 42, CHILDREN)
+
+
+def test_the_same_seed_gives_the_same_files(cache: Path, three: list[Path]):
+    first = [(file.name, file.read_bytes()) for file in three]
+    three[0].parent.rename(cache / "first")
+
+    second = population(cache, 3, 42, CHILDREN)
+
+    assert [(file.name, file.read_bytes()) for file in second] == first
+
+
+def test_a_larger_number_begins_with_the_smaller_ones_patients(cache: Path, three: list[Path]):
+    four = population(cache, 4, 42, CHILDREN)
+
+    assert [file.name for file in four[:3]] == [file.name for file in three]
+    types = {
+        entry["resource"]["resourceType"]
+        for file in four
+        for entry in json.loads(file.read_bytes())["entry"]
+    }
+    assert "Patient" in types
+    assert not types & {"Claim", "ExplanationOfBenefit", "CareTeam", "Procedure"}

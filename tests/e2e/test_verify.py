@@ -1,0 +1,55 @@
+"""Every live check, one test each, on a stack without any data of a programme."""
+
+import json
+import xml.etree.ElementTree as ET
+
+import pytest
+
+from fhirstack.checks.verify import CHECKS
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def results(cli):
+    answer = cli("verify", "--format", "json")
+    return {result["id"]: result for result in json.loads(answer.out)}
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_check(results, check):
+    result = results[check.id]
+    if result["verdict"] == "skipped":
+        pytest.skip(result["evidence"])
+    assert result["verdict"] == "ok", result["evidence"]
+    assert result["evidence"]
+
+
+def test_junit_counts_the_checks(cli, tmp_path):
+    path = tmp_path / "verify.xml"
+    cli.ok("verify", "edge.", "--format", "junit", "--output", str(path))
+    suite = ET.parse(path).getroot()  # noqa: S314 - our own file
+    assert int(suite.get("tests", "0")) == len([c for c in CHECKS if c.id.startswith("edge.")])
+    assert suite.get("failures") == "0"
+
+
+def test_a_check_that_does_not_exist_is_wrong_usage(cli):
+    answer = cli("verify", "nonsense.")
+    assert answer.code == 2
+    assert "nonsense." in answer.text
+
+
+def test_a_real_hole_is_found(cli):
+    """The checks can fail: with the realm opened by hand, the one check that says so does."""
+    from tests.e2e.keycloak import administration  # noqa: PLC0415
+
+    with administration(cli) as (admin, realm):
+        (client,) = admin.get(f"/{realm}/clients", clientId="fhir-web")
+        admin.put(f"/{realm}/clients/{client['id']}", {**client, "implicitFlowEnabled": True})
+        try:
+            answer = cli("verify", "token.no-implicit", "token.web-code", "--format", "json")
+        finally:
+            admin.put(f"/{realm}/clients/{client['id']}", client)
+    assert answer.code == 1
+    verdicts = {result["id"]: result["verdict"] for result in json.loads(answer.out)}
+    assert verdicts == {"token.no-implicit": "failed", "token.web-code": "ok"}

@@ -1,0 +1,107 @@
+"""The declared realm: the page's clients, OpenSRP's traps, least privilege."""
+
+import pytest
+
+from fhirstack.errors import UsageError
+from fhirstack.model.local import local_environment
+from fhirstack.model.site import Kind
+from fhirstack.planes.iam import realm, roles
+from fhirstack.planes.iam.plan import refuse_implicit_in_production
+from fhirstack.secret import Secret
+
+ENVIRONMENT = local_environment("one", https_port=18443, http_port=18480)
+SECRETS = {name: Secret(name) for name in ("client-web", "client-pipelines")}
+CLIENTS = {c.id: c for c in realm.clients(ENVIRONMENT, SECRETS, roles.pipeline_roles())}
+FLOWS = (
+    "publicClient",
+    "standardFlowEnabled",
+    "implicitFlowEnabled",
+    "directAccessGrantsEnabled",
+    "serviceAccountsEnabled",
+)
+
+
+@pytest.mark.parametrize(
+    ("client", "flows"),
+    [
+        ("opensrp-android", (True, False, False, True, False)),
+        ("fhir-web", (False, True, False, False, False)),
+        ("data-pipelines", (False, False, False, False, True)),
+    ],
+)
+def test_the_three_clients_are_as_the_page_says(client, flows):
+    assert tuple(CLIENTS[client].fields[flow] for flow in FLOWS) == flows
+    assert (CLIENTS[client].secret is None) == flows[0]
+
+
+def test_redirects_are_exact():
+    assert CLIENTS["fhir-web"].fields["redirectUris"] == [
+        "https://web.one.localhost:18443/oauth/callback/OpenSRP/"
+    ]
+    assert CLIENTS["opensrp-android"].fields["redirectUris"] == []
+
+
+def test_the_pipelines_client_passes_the_gateway_and_only_reads():
+    client = CLIENTS["data-pipelines"]
+    assert client.mappers["fhir_core_app_id"]["config"]["claim.value"] == "opensrp"
+    assert client.service_roles is not None
+    assert "WEB_CLIENT" in client.service_roles
+    assert all(role == "WEB_CLIENT" or role.startswith("GET_") for role in client.service_roles)
+
+
+def test_users_never_edit_the_application_that_they_belong_to():
+    (attribute,) = [a for a in realm.user_profile_attributes() if a["name"] == realm.CLAIM]
+    assert attribute["permissions"]["edit"] == ["admin"]
+    assert attribute["multivalued"] is False
+
+
+def test_the_claim_is_one_string_and_in_userinfo():
+    config = realm.app_scope_mapper()["config"]
+    assert config["jsonType.label"] == "String"
+    assert config["multivalued"] == "false"
+    assert config["userinfo.token.claim"] == "true"
+
+
+def test_every_role_of_a_group_is_in_the_catalogue():
+    known = roles.catalogue()
+    for group in roles.groups():
+        assert set(group.realm_roles) <= known.keys()
+    assert set(roles.pipeline_roles()) <= known.keys()
+
+
+def test_no_group_gives_both_client_roles():
+    for group in roles.groups():
+        assert not {roles.ANDROID_CLIENT, roles.WEB_CLIENT} <= set(group.realm_roles)
+
+
+def test_health_workers_cannot_write_who_works_where():
+    (group,) = [g for g in roles.groups() if g.name == roles.ANDROID_GROUP]
+    for kind in roles.ASSIGNMENT + roles.CONFIGURATION:
+        for method in ("POST", "PUT", "DELETE", "PATCH", "MANAGE"):
+            assert roles.role(method, kind) not in group.realm_roles
+
+
+def test_sessions_outlive_days_without_a_network():
+    settings = realm.realm_settings(ENVIRONMENT)
+    assert settings["accessTokenLifespan"] <= 900
+    idle = min(settings["ssoSessionIdleTimeout"], settings["clientSessionIdleTimeout"])
+    assert idle >= 7 * 86400
+    assert not settings["revokeRefreshToken"]
+
+
+def production(**flows):
+    declared = ENVIRONMENT.realm
+    web = declared.clients.web.model_copy(update=flows)
+    clients = declared.clients.model_copy(update={"web": web})
+    return ENVIRONMENT.model_copy(
+        update={
+            "kind": Kind.PRODUCTION,
+            "realm": declared.model_copy(update={"clients": clients}),
+        }
+    )
+
+
+def test_implicit_flow_in_production_is_an_error_at_plan():
+    refuse_implicit_in_production(production())
+    with pytest.raises(UsageError, match="implicit"):
+        refuse_implicit_in_production(production(implicit_flow=True))

@@ -1,0 +1,73 @@
+import json
+import socket
+
+import pytest
+
+from fhirstack.errors import UnreachableError, UsageError
+from fhirstack.planes.local import stack
+from fhirstack.planes.local.account import Account
+
+import os  # isort: skip
+
+OWN = Account("me", os.geteuid(), os.getegid())
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("FHIRSTACK_HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["", "A", "1a", "a_b", "a.b", "-a", "a-", "../x", "a" * 31])
+def test_a_name_that_is_no_dns_label_is_refused(name):
+    with pytest.raises(UsageError):
+        stack.check_name(name)
+
+
+@pytest.mark.parametrize("base", [0, 80, 1023, 65436, 70000])
+def test_a_port_base_out_of_range_is_refused(base):
+    with pytest.raises(UsageError):
+        stack.check_port_base(base)
+
+
+def test_no_two_services_have_the_same_port():
+    assert len(set(stack.OFFSETS.values())) == len(stack.OFFSETS)
+    assert max(stack.OFFSETS.values()) < stack.PORT_BLOCK
+
+
+def test_a_new_stack_is_found_again(home):
+    made = stack.create("one", 20000, OWN)
+    assert stack.find("one") == made
+    assert made.root.stat().st_mode & 0o777 == 0o700
+    assert (made.root / "stack.json").stat().st_mode & 0o777 == 0o600
+
+
+def test_two_stacks_get_two_blocks(home):
+    assert stack.create("one", None, OWN).port_base != stack.create("two", None, OWN).port_base
+
+
+def test_a_block_with_a_taken_port_is_passed_over(home):
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe = stack.create("probe", None, OWN).port_base
+        taken.bind(("127.0.0.1", probe + 100 + 43))
+        taken.listen()
+        assert stack.create("next", None, OWN).port_base > probe + 100
+
+
+def test_there_is_no_stack(home):
+    assert stack.find("none") is None
+
+
+@pytest.mark.parametrize("record", ["", "{", "[]", "{}", '{"format": 99, "port_base": 1}'])
+def test_a_broken_record_is_named(home, record):
+    made = stack.create("one", 20000, OWN)
+    (made.root / "stack.json").write_text(record)
+    with pytest.raises(UnreachableError, match=r"stack\.json"):
+        stack.find("one")
+
+
+def test_the_record_is_plain(home):
+    made = stack.create("one", 20000, OWN)
+    record = json.loads((made.root / "stack.json").read_text())
+    assert record == {"format": 1, "name": "one", "port_base": 20000}
