@@ -122,7 +122,7 @@ def _started(
             process_group=0,  # of its own, so that a script's children can be stopped with it
         )
     except OSError as error:
-        if directory is not None and error.filename == str(directory):
+        if directory is not None and str(error.filename) == str(directory):
             raise disk_error(error, directory) from error
         if isinstance(error, FileNotFoundError):
             raise not_installed(str(command[0])) from error

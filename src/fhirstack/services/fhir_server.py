@@ -22,6 +22,8 @@ def database(context: Context) -> Database:
         role="fhir",
         secret="postgresql-fhir",  # noqa: S106 - a secret's name
         pool=context.environment.fhir_server.connection_pool,
+        service=NAME,
+        versions=("fhir_server_schema",),
     )
 
 

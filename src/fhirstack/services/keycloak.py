@@ -23,7 +23,14 @@ BUILD_OPTIONS = (
 
 BOOTSTRAP_CLIENT = "fhirstack"
 BOOTSTRAP_SECRET = "keycloak-admin-client"  # noqa: S105 - a secret's name
-DATABASE = Database(name="keycloak", role="keycloak", secret="postgresql-keycloak", pool=20)  # noqa: S106
+DATABASE = Database(
+    name="keycloak",
+    role="keycloak",
+    secret="postgresql-keycloak",  # noqa: S106 - a secret's name
+    pool=20,
+    service=NAME,
+    versions=("databasechangelog", "databasechangeloglock"),
+)
 
 _OPEN_PACKAGES = ("java.util", "java.util.concurrent", "java.security", "java.lang")
 

@@ -105,12 +105,17 @@ class Context:
 
 @dataclass(frozen=True)
 class Database:
-    """A PostgreSQL database and the role that owns it. ``pool``: its most connections."""
+    """A PostgreSQL database and the role that owns it. ``pool``: its most connections.
+
+    ``versions`` are the tables in which its service notes what it did to the schema.
+    """
 
     name: str
     role: str
     secret: str
     pool: int
+    service: str = ""
+    versions: tuple[str, ...] = ()
 
 
 def java_memory(heap_mib: int, *, metaspace_mib: int) -> tuple[str, ...]:

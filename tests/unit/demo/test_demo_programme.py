@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from fhirstack import demo
+from fhirstack.demo.application import declared
 from fhirstack.demo.fhir import address_of, references
 from fhirstack.demo.places import lineage
 from fhirstack.errors import UsageError
@@ -84,6 +85,17 @@ def test_every_binary_is_in_the_composition_and_is_a_configuration(programme):
     assert listed == {address_of(binary) for binary in of_type(programme, "Binary")}
     for binary in of_type(programme, "Binary"):
         assert "configType" in json.loads(base64.b64decode(binary["data"]))
+
+
+def test_the_declared_application_is_public_and_nothing_else(programme):
+    application = declared("my-app")
+
+    assert application.id == "my-app"
+    public = {f"Composition/{name}" for name in application.public_compositions}
+    public |= {f"Binary/{name}" for name in application.public_binaries}
+    kinds = ("Composition", "Binary")
+    assert public == {address for address in programme if address.startswith(kinds)}
+    assert len(public) == 6
 
 
 @pytest.mark.parametrize("user", demo.users(), ids=lambda user: user.username)

@@ -1,19 +1,17 @@
 import hashlib
-import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fhirstack.demo import Options
-from fhirstack.demo.pins import pins
-from fhirstack.demo.synthea import arguments, download, population
+from fhirstack.demo import Options, patients
+from fhirstack.demo.synthea import LOCK, arguments, libraries, population
 from fhirstack.errors import UnreachableError, UsageError
-
-Program = Callable[[str, str], None]
 
 SYNTHEA = """
 import pathlib, sys
+if sys.argv[1:] == ["-version"]:
+    sys.stderr.write('openjdk version "17.0.1"')
+    sys.exit()
 values = dict(a[2:].split("=", 1) for a in sys.argv if a.startswith("--"))
 patients = int(sys.argv[sys.argv.index("-p") + 1])
 folder = pathlib.Path(values["exporter.baseDirectory"]) / "fhir"
@@ -34,36 +32,23 @@ pathlib.Path(folder, "synthea-3.3.0.jar").write_bytes(b"jar")
 
 
 @pytest.fixture
-def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
-    """Put a Python script in place of mvn or java."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-
-    def install(name: str, script: str) -> None:
-        file = folder / name
-        file.write_text(f"#!/usr/bin/env python3\n{script}")
-        file.chmod(0o755)
-
-    return install
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the pretended jar the locked one."""
+    lock = tmp_path / "libraries.sha256"
+    lock.write_text(f"{hashlib.sha256(b'jar').hexdigest()}  synthea-3.3.0.jar\n")
+    monkeypatch.setattr("fhirstack.demo.synthea.LOCK", lock)
 
 
-@pytest.fixture
-def jar(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the checksum of the pretended jar the pinned one."""
-    pin = pins()["synthea"]
-    changed = {
-        **pins(),
-        "synthea": type(pin)(pin.coordinates, pin.version, hashlib.sha256(b"jar").hexdigest()),
-    }
-    monkeypatch.setattr("fhirstack.demo.synthea.pins", lambda: changed)
+def entries(cache: Path) -> list[str]:
+    return [path.name for path in cache.iterdir() if path.suffix != ".lock" and path.name != "log"]
 
 
-def test_the_jar_is_pinned_by_version_and_checksum():
-    pin = pins()["synthea"]
+def test_everything_that_runs_is_locked_and_the_same_on_each_kind_of_machine():
+    locked = dict(reversed(line.split()) for line in LOCK.read_text().splitlines())
 
-    assert (pin.group, pin.artifact, pin.version) == ("org.mitre.synthea", "synthea", "3.3.0")
-    assert len(pin.sha256) == 64
+    assert "synthea-3.3.0.jar" in locked
+    assert all(len(checksum) == 64 for checksum in locked.values())
+    assert not [name for name in locked if "x86" in name]
 
 
 def test_all_that_decides_the_patients_is_fixed():
@@ -78,30 +63,30 @@ def test_all_that_decides_the_patients_is_fixed():
     assert "--exporter.baseDirectory=/out/" in words
 
 
-@pytest.mark.usefixtures("jar")
-def test_files_come_in_the_order_of_generation_and_once(tmp_path: Path, program: Program):
+@pytest.mark.usefixtures("locked", "cache")
+def test_files_come_in_the_order_of_generation_and_once(program):
     program("mvn", MAVEN)
     program("java", SYNTHEA.replace("DEAD", "0"))
     calls: list[tuple[str, int, int | None]] = []
 
-    files = population(tmp_path / "cache", 3, 1, progress=lambda *call: calls.append(call))
+    files = population(3, 1, progress=lambda *call: calls.append(call))
     program("java", "raise SystemExit(9)")
 
     assert [file.read_text() for file in files] == ["1", "2", "3"]
     assert [file.name for file in files] == ["000000-8.json", "000001-7.json", "000002-6.json"]
-    assert population(tmp_path / "cache", 3, 1) == files
+    assert population(3, 1) == files
     assert calls[0] == ("Downloading Synthea", 0, None)
     assert calls[-1] == ("Making patients", 3, 3)
 
 
-@pytest.mark.usefixtures("jar")
-def test_another_seed_number_or_option_is_another_population(tmp_path: Path, program: Program):
+@pytest.mark.usefixtures("locked", "cache")
+def test_another_seed_number_or_option_is_another_population(program):
     program("mvn", MAVEN)
     program("java", SYNTHEA.replace("DEAD", "0"))
 
     folders = {
-        population(tmp_path, patients, seed, options)[0].parent
-        for patients, seed, options in (
+        population(number, seed, options)[0].parent
+        for number, seed, options in (
             (2, 1, Options()),
             (3, 1, Options()),
             (2, 2, Options()),
@@ -113,56 +98,47 @@ def test_another_seed_number_or_option_is_another_population(tmp_path: Path, pro
     assert len(folders) == 4
 
 
-@pytest.mark.usefixtures("jar")
-def test_the_dead_are_not_patients(tmp_path: Path, program: Program):
+@pytest.mark.usefixtures("locked")
+def test_the_dead_are_not_patients(cache: Path, program):
     program("mvn", MAVEN)
     program("java", SYNTHEA.replace("DEAD", "1"))
 
     with pytest.raises(UnreachableError, match="3 patients of whom 1 are dead"):
-        population(tmp_path, 3, 1)
-    assert [path.name for path in (tmp_path / "synthea").iterdir()] == ["3.3.0-jars"]
+        population(3, 1)
+    assert [name.split("-")[0] for name in entries(cache)] == ["synthea"]
 
 
-def test_another_jar_than_the_pinned_one_is_refused(tmp_path: Path, program: Program):
+def test_another_jar_than_the_locked_one_is_refused(cache: Path, program):
     program("mvn", MAVEN)
 
-    with pytest.raises(UnreachableError, match=r"synthea-3.3.0.jar: its SHA-256 is"):
-        download(tmp_path)
-    assert list((tmp_path / "synthea").iterdir()) == []
+    with pytest.raises(UnreachableError, match="libraries are not the locked ones"):
+        libraries()
+    assert entries(cache) == []
 
 
-@pytest.mark.parametrize(
-    ("output", "told"),
-    [
-        ("Could not transfer artifact x from/to central: Unknown host", "cannot be reached"),
-        ("java.io.IOException: No space left on device", "the disk is full"),
-        ("Could not find artifact x in central", "not in the Maven repository"),
-        ("Exception: java.lang.OutOfMemoryError", "not enough memory"),
-        ("Something else", "Something else"),
-    ],
-)
-def test_why_a_program_failed_is_told(tmp_path: Path, program: Program, output: str, told: str):
-    program("mvn", f"print({output!r}); raise SystemExit(1)")
+def test_why_a_program_failed_is_told(cache: Path, program):
+    program("mvn", "print('java.io.IOException: No space left on device'); raise SystemExit(1)")
 
-    with pytest.raises(UnreachableError, match=told):
-        download(tmp_path)
-    assert list((tmp_path / "synthea").iterdir()) == []
+    with pytest.raises(UnreachableError, match="the disk is full"):
+        libraries()
+    assert entries(cache) == []
 
 
+@pytest.mark.usefixtures("cache")
 def test_a_missing_program_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
 
     with pytest.raises(UnreachableError, match="mvn is not installed"):
-        download(tmp_path)
+        libraries()
 
 
-def test_a_place_that_cannot_be_written_is_told(tmp_path: Path):
-    (tmp_path / "synthea").write_text("a file")
-
-    with pytest.raises(UnreachableError, match=r"synthea.*exists|Not a directory"):
-        download(tmp_path)
-
-
-def test_no_patients_is_wrong_usage(tmp_path: Path):
+@pytest.mark.usefixtures("cache")
+def test_no_patients_is_wrong_usage():
     with pytest.raises(UsageError):
-        population(tmp_path, 0, 1)
+        population(0, 1)
+
+
+def test_nothing_runs_before_the_first_bundle_is_asked_for(cache: Path):
+    patients(3, 1)
+
+    assert not cache.exists()

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from fhirstack.model.load import parse_site
 from fhirstack.model.local import local_environment
-from fhirstack.model.site import Clients, Environment, Role
+from fhirstack.model.site import Application, Clients, Environment, Role
 from fhirstack.model.template import site_template
 from fhirstack.model.types import format_size, parse_size
 
@@ -33,6 +33,14 @@ def test_local_addresses_carry_their_port() -> None:
     environment = local_environment("demo", https_port=8443, http_port=8080)
     assert environment.url("fhir") == "https://fhir.demo.localhost:8443"
     assert not environment.is_production
+
+
+def test_the_local_application_can_be_another() -> None:
+    application = Application(id="other", public_binaries=("demo-binary",))
+    environment = local_environment(
+        "demo", https_port=8443, http_port=8080, application=application
+    )
+    assert environment.application == application
 
 
 def test_hosts_of_a_role_keep_the_order_of_the_site() -> None:

@@ -1,19 +1,19 @@
 """The plane ``local``: workloads as processes of this machine under supervisord."""
 
+import http.client
 import shutil
 import subprocess
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-
-import httpx
 
 from fhirstack.bundle.programs import last_lines, run
 from fhirstack.errors import UnreachableError
 from fhirstack.planes.local import processes
 from fhirstack.planes.local.account import Account, make_directory, remove_tree, write_file
-from fhirstack.planes.local.stack import OFFSETS, Stack, is_free
+from fhirstack.planes.local.stack import HOST, OFFSETS, Stack, is_free
 from fhirstack.planes.local.supervisor import ProcessInfo, State, Supervisor, render, revisions
 from fhirstack.planes.plane import Action, Change
 from fhirstack.services import keycloak, postgresql
@@ -263,12 +263,13 @@ def _probe(name: str, wanted: Probe, stack: Stack) -> bool:
         return result.returncode == 0
     number = stack.port(name, wanted.port)
     if isinstance(wanted, HttpProbe):
-        try:
-            return (
-                httpx.get(f"http://127.0.0.1:{number}{wanted.path}", timeout=5).status_code == 200
-            )
-        except httpx.HTTPError:
-            return False
+        # Not httpx: its TLS set-up costs more than asking, and this asks again and again.
+        with closing(http.client.HTTPConnection(HOST, number, timeout=5)) as connection:
+            try:
+                connection.request("GET", wanted.path)
+                return connection.getresponse().status == 200
+            except (OSError, http.client.HTTPException):
+                return False
     return not is_free(number)
 
 

@@ -11,7 +11,7 @@ from fhirstack.planes.iam import plan as iam
 from fhirstack.planes.iam.admin import KeycloakAdmin
 from fhirstack.planes.iam.roles import ADMINISTRATOR_GROUP, WEB_GROUP
 from fhirstack.planes.iam.users import User, ensure_user
-from fhirstack.planes.local import runtime, stack
+from fhirstack.planes.local import runtime, schemas, stack
 from fhirstack.planes.local.account import make_directory, service_account
 from fhirstack.planes.local.platform import Platform, exclusive, open_platform
 from fhirstack.planes.local.secrets import ensure
@@ -92,7 +92,11 @@ def _converge(platform: Platform, step: Step) -> list[Change]:
         local.wait(postgresql.NAME)
     with step("databases and roles"), platform.superuser() as connection:
         desired = catalogue.databases(platform.context)
-        changes += _apply(databases.plan(connection, desired, platform.secrets))
+        made = _apply(databases.plan(connection, desired, platform.secrets))
+        changes += made
+    fresh = schemas.fresh(made, desired)
+    for database in fresh:
+        schemas.restore(platform, database)
     local.start((keycloak.NAME, fhir_server.NAME, fhir_gateway.NAME))
     with step("Redis and the edge start"):
         local.wait(redis.NAME)
@@ -105,6 +109,8 @@ def _converge(platform: Platform, step: Step) -> list[Change]:
         local.wait(fhir_server.NAME)
     with step("FHIR gateway is ready"):
         local.wait(fhir_gateway.NAME)
+    for database in fresh:
+        schemas.keep(platform, database)
     return changes
 
 
