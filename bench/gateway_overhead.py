@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.client import Request, measure_together, percentile, request
 from fhirstack import demo
 from fhirstack.checks.session import Person, Session, trusting_client
-from fhirstack.planes.local.platform import existing, installed_places, open_platform
+from fhirstack.planes.local.platform import existing, open_platform
 from fhirstack.secret import Secret
 
 TAG = "https://smartregister.org/care-team-tag-id"
@@ -47,7 +47,7 @@ def main() -> None:
 def prepare(name: str) -> dict[str, tuple[Request, Request]]:
     """Return for each case the same request, directly and through the gateway."""
     stack = existing(name)
-    platform = open_platform(stack, installed_places())
+    platform = open_platform(stack)
     server = ("127.0.0.1", stack.port("fhir-server", "http"))
     gateway = ("127.0.0.1", stack.port("fhir-gateway", "http"))
     (nurse, web) = (_person(stack.path("secrets"), user) for user in ("amina", "daudi"))

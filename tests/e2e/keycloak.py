@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 from fhirstack.checks.session import Session, trusting_client
 from fhirstack.planes.iam.admin import KeycloakAdmin
-from fhirstack.planes.local.platform import Platform, installed_places, open_platform
+from fhirstack.planes.local.platform import Platform, open_platform
 
 
 def platform_of(cli) -> Platform:
-    return open_platform(cli.stack, installed_places())
+    return open_platform(cli.stack)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Realm and databases changed by hand: found, named, put right; foreign things are only told."""
 
+import json
+
 import pytest
 
 from fhirstack.planes import databases
@@ -177,3 +179,17 @@ def test_a_drift_of_the_databases_is_found_and_put_right(cli, statement, address
         for change in found:
             change.apply()
         assert databases.plan(connection, desired, platform.secrets) == []
+
+
+def test_plan_tells_without_changing(cli):
+    assert "Nothing differs." in cli.ok("plan")
+    with administration(cli) as (admin, realm):
+        admin.put(f"/{realm}", {"failureFactor": 99})
+    answer = cli("plan", "--format", "json")
+    assert answer.code == 1
+    (change,) = json.loads(answer.out)["changes"]
+    assert (change["address"], change["action"]) == ("realm", "update")
+    assert change["before"] == {"failureFactor": 99}
+    assert cli("plan").code == 1
+    cli.ok("up")
+    assert cli("plan").code == 0

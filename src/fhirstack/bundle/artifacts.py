@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fhirstack.bundle.cache import digest_of, once
+from fhirstack.bundle.cache import cache_directory, digest_of, once
 from fhirstack.bundle.maven import MAVEN, check_libraries, download
 from fhirstack.bundle.pins import maven_pin
 from fhirstack.bundle.programs import not_installed, run
@@ -21,11 +21,20 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 @dataclass(frozen=True)
 class Artifact:
-    """Something to run: its name, how long making it may take, and how to get it."""
+    """Something to run: where it is or will be, and how it is made if it is not of the system.
+
+    ``place`` raises UnreachableError for a system program that is missing or too old.
+    """
 
     name: str
     title: str
-    make: Callable[[], Path]
+    place: Callable[[], Path]
+    make: Callable[[Path, Path], None] | None = None
+
+    def get(self) -> Path:
+        """Return its place, made if need be: downloaded, built, checked."""
+        place = self.place()
+        return once(place.name, self.make) if self.make else place
 
 
 def java() -> Path:
@@ -33,16 +42,28 @@ def java() -> Path:
     found = shutil.which("java")
     if not found:
         raise not_installed("java")
-    text = subprocess.run([found, "-version"], capture_output=True, text=True, check=False).stderr
-    match = re.search(r'version "(\d+)(?:\.(\d+))?', text)
-    major = int(match[1]) if match else 0
+    path = Path(found).resolve()
+    major = _java_major(path)
     if major < JAVA_OLDEST:
         raise UnreachableError(
             f"Java {major} is too old: {JAVA_OLDEST} or newer is needed",
             where=found,
             remedy="Install default-jdk-headless, or put a newer java first on PATH.",
         )
-    return Path(found).resolve()
+    return path
+
+
+def _java_major(path: Path) -> int:
+    """Return a Java's version: from the file beside it, else by asking it, which takes longer."""
+    release = path.parents[1] / "release"
+    if release.is_file():
+        text = release.read_text(encoding="utf-8").replace("JAVA_VERSION=", "version ")
+    else:
+        text = subprocess.run(
+            [path, "-version"], capture_output=True, text=True, check=False
+        ).stderr
+    match = re.search(r'version "(\d+)', text)
+    return int(match[1]) if match else 0
 
 
 def postgresql() -> Path:
@@ -67,35 +88,42 @@ def program(name: str) -> Path:
     return Path(found)
 
 
-def keycloak_server() -> Path:
-    """Return Keycloak, downloaded, unpacked and built with our options."""
+def _keycloak_place() -> Path:
     pin = maven_pin("keycloak")
     key = digest_of(pin.sha256.encode(), *(option.encode() for option in keycloak.BUILD_OPTIONS))
-
-    def make(directory: Path, log: Path) -> None:
-        archive = download(pin, directory, log=log)
-        run(
-            ["tar", "--extract", "--no-same-owner", "--strip-components=1", "--file", archive],
-            log=log,
-            directory=directory,
-        )
-        archive.unlink()
-        run(
-            [directory / "bin/kc.sh", "build", *keycloak.BUILD_OPTIONS],
-            log=log,
-            environment={"JAVA": str(java()), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
-        )
-
-    return once(f"keycloak-{pin.version}-{key}", make)
+    return cache_directory() / f"keycloak-{pin.version}-{key}"
 
 
-def java_module(name: str) -> Path:
-    """Return a Java module of this repository, built: ``<name>.jar`` and ``lib/``."""
-    source = REPOSITORY / "java" / name
-    files = sorted(
-        path for top in ("pom.xml", "src/main") for path in _tree(source / top) if path.is_file()
+def _make_keycloak(directory: Path, log: Path) -> None:
+    """Download Keycloak, unpack it, and build it with our options."""
+    archive = download(maven_pin("keycloak"), directory, log=log)
+    run(
+        ["tar", "--extract", "--no-same-owner", "--strip-components=1", "--file", archive],
+        log=log,
+        directory=directory,
     )
-    parts = [part for f in files for part in (str(f.relative_to(source)).encode(), f.read_bytes())]
+    archive.unlink()
+    run(
+        [directory / "bin/kc.sh", "build", *keycloak.BUILD_OPTIONS],
+        log=log,
+        environment={"JAVA": str(java()), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"},
+    )
+
+
+def _java_module(name: str, title: str) -> Artifact:
+    """Return a Java module of this repository; made, it has ``<name>.jar`` and ``lib/``."""
+    source = REPOSITORY / "java" / name
+
+    def place() -> Path:
+        """Name it by all that it is built from."""
+        tops = [source / "pom.xml", source / "libraries.sha256", *(source / "src/main").rglob("*")]
+        parts = [
+            part
+            for path in sorted(tops)
+            if path.is_file()
+            for part in (str(path.relative_to(source)).encode(), path.read_bytes())
+        ]
+        return cache_directory() / f"{name}-{digest_of(*parts)}"
 
     def make(directory: Path, log: Path) -> None:
         work = directory / "work"
@@ -106,11 +134,7 @@ def java_module(name: str) -> Path:
         check_libraries(directory / "lib", source / "libraries.sha256")
         shutil.rmtree(work)
 
-    return once(f"{name}-{digest_of(*parts)}", make)
-
-
-def _tree(path: Path) -> list[Path]:
-    return [path] if path.is_file() else list(path.rglob("*"))
+    return Artifact(name, title, place, make)
 
 
 CATALOGUE: tuple[Artifact, ...] = (
@@ -118,7 +142,8 @@ CATALOGUE: tuple[Artifact, ...] = (
     Artifact("postgresql", "PostgreSQL", postgresql),
     Artifact("redis", "Redis", lambda: program("redis-server")),
     Artifact("haproxy", "HAProxy", lambda: program("haproxy")),
-    Artifact("keycloak", "Keycloak", keycloak_server),
-    Artifact("fhir-server", "FHIR server", lambda: java_module("fhir-server")),
-    Artifact("fhir-gateway", "FHIR gateway", lambda: java_module("fhir-gateway")),
+    Artifact("keycloak", "Keycloak", _keycloak_place, _make_keycloak),
+    _java_module("fhir-server", "FHIR server"),
+    _java_module("fhir-gateway", "FHIR gateway"),
 )
+"""Everything that local mode runs."""

@@ -16,7 +16,6 @@ from fhirstack.planes.local.platform import (
     Platform,
     exclusive,
     existing,
-    installed_places,
     open_platform,
 )
 from fhirstack.planes.local.secrets import ensure
@@ -44,7 +43,7 @@ def load(
 ) -> None:
     """Put a programme and synthetic patients in place. Loading again changes nothing."""
     found = existing(name)
-    platform = open_platform(found, installed_places())
+    platform = open_platform(found)
     with exclusive(found.root):
         with step("demo users"):
             users = _users(platform)

@@ -11,14 +11,15 @@ from fhirstack.checks.check import Result, Verdict
 from fhirstack.cli.console import console
 from fhirstack.cli.progress import step
 from fhirstack.cli.verify import conclude, show, verified, verify_all
-from fhirstack.errors import CheckFailedError, UsageError
+from fhirstack.errors import CheckFailedError, UnreachableError, UsageError
 from fhirstack.planes.local import stack as stacks
 from fhirstack.planes.local import status as observing
 from fhirstack.planes.local import up as bringing
 from fhirstack.planes.local.account import remove_tree
-from fhirstack.planes.local.platform import Platform, exclusive, existing
+from fhirstack.planes.local.platform import Platform, exclusive, existing, open_platform
 from fhirstack.planes.local.runtime import down as take_down
 from fhirstack.planes.local.supervisor import Supervisor
+from fhirstack.planes.plane import effective
 
 Name = Annotated[str, typer.Option("--name", help="The stack's name.", metavar="NAME")]
 Format = Annotated[str, typer.Option("--format", help="table or json.", metavar="FORMAT")]
@@ -26,7 +27,7 @@ Format = Annotated[str, typer.Option("--format", help="table or json.", metavar=
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (up, status, logs, restart, down, secret):
+    for command in (up, plan, status, logs, restart, down, secret):
         app.command()(command)
 
 
@@ -66,6 +67,35 @@ def up(
 def _show_if_not_ok(result: Result) -> None:
     if result.verdict is not Verdict.OK:
         show(result)
+
+
+def plan(name: Name = stacks.DEFAULT_NAME, format: Format = "table") -> None:
+    """Show what `up` would change: files, processes, databases, realm. Changes nothing."""
+    found = bringing.plan(open_platform(existing(name)))
+    if format == "json":
+        print(
+            json.dumps(
+                {"changes": [c.as_dict() for c in found.changes], "unseen": found.unseen},
+                indent=2,
+                default=str,
+            )
+        )
+    else:
+        out = console()
+        for change in found.changes:
+            reason = f": {change.reason}" if change.reason else ""
+            out.print(f"{change.action:<8} {change.plane} {change.address}{reason}", markup=False)
+            for sign, value in (("-", change.before), ("+", change.after)):
+                if value is not None:
+                    out.print(f"         {sign} {json.dumps(value, default=str)}", markup=False)
+        for reason in found.unseen:
+            out.print(f"skipped  {reason}", markup=False)
+        if not found.changes and not found.unseen:
+            out.print("Nothing differs.")
+    if found.unseen:
+        raise UnreachableError("not everything could be looked at", remedy="./fhirstack up")
+    if effective(list(found.changes)):
+        raise CheckFailedError("there are differences", remedy="./fhirstack up")
 
 
 def _addresses(platform: Platform) -> Table:

@@ -16,7 +16,7 @@ from fhirstack.cli.console import console
 from fhirstack.errors import CheckFailedError, UsageError
 from fhirstack.planes.local import stack as stacks
 from fhirstack.planes.local.account import write_file
-from fhirstack.planes.local.platform import Platform, existing, installed_places, open_platform
+from fhirstack.planes.local.platform import Platform, existing, open_platform
 
 RECORD = "verified.json"
 _SIGNS = {
@@ -48,7 +48,7 @@ def verify(
         for check in checks:
             console().print(f"{check.id:<30} {check.requirement:<30} {check.title}")
         return
-    platform = open_platform(existing(name), installed_places())
+    platform = open_platform(existing(name))
     shown = show if format == "table" and output is None else _quiet
     if only:
         with session_of(platform) as session:

@@ -4,7 +4,7 @@ import json
 
 from fhirstack.model.site import Application
 from fhirstack.services import edge, fhir_server
-from fhirstack.services.workload import Context, File, HttpProbe, Workload, java_memory
+from fhirstack.services.workload import Context, File, HttpProbe, Workload, java_options
 
 NAME = "fhir-gateway"
 PAGE_LINK_SECRET = "gateway-page-links"  # noqa: S105 - a secret's name
@@ -45,7 +45,7 @@ def workload(context: Context) -> Workload:
         name=NAME,
         command=(
             str(context.artifacts["java"]),
-            *java_memory(256, metaspace_mib=128),
+            *java_options(context.environment, heap_mib=256, metaspace_mib=128),
             *trust,
             "-jar",
             str(context.artifacts[NAME] / "fhir-gateway.jar"),

@@ -9,7 +9,7 @@ from fhirstack.services.workload import (
     File,
     HttpProbe,
     Workload,
-    java_memory,
+    java_options,
 )
 
 NAME = "fhir-server"
@@ -102,7 +102,7 @@ def workload(context: Context) -> Workload:
         name=NAME,
         command=(
             str(context.artifacts["java"]),
-            *java_memory(640, metaspace_mib=256),
+            *java_options(context.environment, heap_mib=640, metaspace_mib=256),
             "-jar",
             str(context.artifacts[NAME] / "fhir-server.jar"),
         ),

@@ -4,7 +4,7 @@ import pytest
 
 from fhirstack.errors import UnreachableError
 from fhirstack.planes.local.account import Account
-from fhirstack.planes.local.secrets import ensure
+from fhirstack.planes.local.secrets import ensure, read
 
 OWN = Account("me", os.geteuid(), os.getegid())
 
@@ -39,3 +39,9 @@ def test_a_damaged_secret_is_never_replaced_silently(tmp_path, content):
     with pytest.raises(UnreachableError, match=str(path)):
         ensure(tmp_path, ["a"], OWN)
     assert path.read_bytes() == content
+
+
+def test_reading_makes_nothing(tmp_path):
+    with pytest.raises(UnreachableError, match="missing"):
+        read(tmp_path, ["a"])
+    assert list(tmp_path.iterdir()) == []

@@ -171,9 +171,9 @@ def _expires_soon(certificate: x509.Certificate, now: datetime.datetime) -> bool
 
 
 def digest(directory: Path) -> str:
-    """Return a digest of the public part of all certificates."""
+    """Return a digest of the public part of all certificates; of those that are there."""
     found = hashlib.sha256()
-    for path in sorted([directory / "ca.pem", *(directory / "edge").glob("*.pem")]):
+    for path in sorted([*directory.glob("ca.pem"), *directory.glob("edge/*.pem")]):
         certificate = x509.load_pem_x509_certificate(path.read_bytes())
         found.update(certificate.fingerprint(hashes.SHA256()))
     return found.hexdigest()[:16]

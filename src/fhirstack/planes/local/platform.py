@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 import httpx
 import psycopg
 
-from fhirstack.bundle.artifacts import postgresql as postgresql_programs
+from fhirstack.bundle.artifacts import CATALOGUE
 from fhirstack.demo.application import declared
 from fhirstack.errors import UsageError
 from fhirstack.model.local import local_environment
@@ -90,9 +90,7 @@ class Platform:
         return httpx.Client(base_url=self.fhir_backend, timeout=120)
 
 
-def open_platform(
-    stack: Stack, artifacts: Mapping[str, PurePosixPath], *, make: bool = False
-) -> Platform:
+def open_platform(stack: Stack, *, make: bool = False) -> Platform:
     """Return the platform of a stack; with ``make`` its secrets and certificates are ensured."""
     owner = service_account()
     environment = local_environment(
@@ -104,11 +102,12 @@ def open_platform(
     if make:
         names = tuple(environment.dns_name(service) for service in environment.services)
         certificates.ensure(stack.path("tls"), environment.domain, names, owner)
-    values = secrets.ensure(stack.path("secrets"), catalogue.SECRETS, owner)
+        secrets.ensure(stack.path("secrets"), catalogue.SECRETS, owner)
+    values = secrets.read(stack.path("secrets"), catalogue.SECRETS)
     context = Context(
         environment=environment,
         endpoints=stack.endpoints,
-        artifacts=artifacts,
+        artifacts=places(),
         config_root=PurePosixPath(stack.path("config")),
         data_root=PurePosixPath(stack.path("data")),
         run_root=PurePosixPath(stack.path("run")),
@@ -119,17 +118,9 @@ def open_platform(
     return Platform(stack, owner, environment, values, context)
 
 
-class _Places(dict[str, PurePosixPath]):
-    def __missing__(self, key: str) -> PurePosixPath:
-        return PurePosixPath("/nonexistent") / key
-
-
-def installed_places() -> Mapping[str, PurePosixPath]:
-    """Return places for commands that only look: nothing is built for them.
-
-    Only PostgreSQL's programs are run by them (its probe); the rest are names.
-    """
-    return _Places(postgresql=PurePosixPath(postgresql_programs()))
+def places() -> dict[str, PurePosixPath]:
+    """Return where each artifact is, or will be once `up` made it. Makes nothing."""
+    return {artifact.name: PurePosixPath(artifact.place()) for artifact in CATALOGUE}
 
 
 def existing(name: str) -> Stack:

@@ -18,28 +18,38 @@ def ensure(directory: Path, names: Iterable[str], owner: Account) -> dict[str, S
     Raises UnreachableError for a file that is empty or open to others: a secret is never
     silently replaced, since a database or a realm may know the old one.
     """
-    values = {}
+    names = tuple(names)
     for name in names:
-        path = directory / name
-        try:
-            mode = path.stat().st_mode
-            value = path.read_text(encoding="ascii").strip()
-        except FileNotFoundError:
+        if not (directory / name).exists():
             value = secrets.token_urlsafe(BYTES)
-            write_file(path, value.encode(), owner)
-            mode = 0o600
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error if isinstance(error, OSError) else OSError(0, "is not a secret")
-            raise disk_error(reason, path) from error
-        if mode & 0o077:
-            raise UnreachableError(
-                "a secret that others can read", where=str(path), remedy=f"chmod 600 {path}"
-            )
-        if len(value) < BYTES:
-            raise UnreachableError(
-                "a secret that is empty or too short",
-                where=str(path),
-                remedy="Put the file back from a backup; or `down --delete-data` and start new.",
-            )
-        values[name] = Secret(value)
-    return values
+            write_file(directory / name, value.encode(), owner)
+    return read(directory, names)
+
+
+def read(directory: Path, names: Iterable[str]) -> dict[str, Secret]:
+    """Return the secrets of these names. Raises UnreachableError for one that does not serve."""
+    return {name: _read(directory / name) for name in names}
+
+
+def _read(path: Path) -> Secret:
+    try:
+        mode = path.stat().st_mode
+        value = path.read_text(encoding="ascii").strip()
+    except FileNotFoundError as error:
+        raise UnreachableError(
+            "this secret is missing", where=str(path), remedy="`up` makes what is missing."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error if isinstance(error, OSError) else OSError(0, "is not a secret")
+        raise disk_error(reason, path) from error
+    if mode & 0o077:
+        raise UnreachableError(
+            "a secret that others can read", where=str(path), remedy=f"chmod 600 {path}"
+        )
+    if len(value) < BYTES:
+        raise UnreachableError(
+            "a secret that is empty or too short",
+            where=str(path),
+            remedy="Put the file back from a backup; or `down --delete-data` and start new.",
+        )
+    return Secret(value)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fhirstack.bundle.programs import last_lines
 from fhirstack.planes.local import processes, runtime
-from fhirstack.planes.local.platform import installed_places, open_platform
+from fhirstack.planes.local.platform import open_platform
 from fhirstack.planes.local.stack import Stack
 from fhirstack.planes.local.supervisor import State, Supervisor
 
@@ -56,7 +56,7 @@ def observe(stack: Stack) -> list[ServiceStatus]:
     exits = recent_exits(log.read_text("utf-8") if log.exists() else "", time.time())
     children = _families(stack)
     found = []
-    for workload in open_platform(stack, installed_places()).workloads:
+    for workload in open_platform(stack).workloads:
         info = known.get(workload.name)
         state = info.state if info else State.STOPPED
         restarts = exits.get(workload.name, 0)

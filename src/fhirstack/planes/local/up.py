@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 
 from fhirstack.bundle.artifacts import CATALOGUE
 from fhirstack.planes import databases
@@ -43,18 +42,16 @@ class Result:
     moved_ports: bool
 
 
-def artifacts(step: Step) -> dict[str, PurePosixPath]:
-    """Return where each artifact is; what is missing is downloaded and built."""
-    places = {}
+def make_artifacts(step: Step) -> None:
+    """Download and build what is missing."""
     for artifact in CATALOGUE:
         with step(artifact.title):
-            places[artifact.name] = PurePosixPath(artifact.make())
-    return places
+            artifact.get()
 
 
 def up(name: str, port_base: int | None, step: Step) -> Result:
     """Make the stack of this name run as declared. Raises FhirstackError."""
-    places = artifacts(step)
+    make_artifacts(step)
     owner = service_account()
     root = stack.stacks_directory() / stack.check_name(name)
     root.parent.mkdir(parents=True, exist_ok=True)
@@ -68,9 +65,37 @@ def up(name: str, port_base: int | None, step: Step) -> Result:
         elif port_base is not None and port_base != found.port_base:
             found = replace(found, port_base=port_base)
         stack.record(found, owner)
-        platform = open_platform(found, places, make=True)
+        platform = open_platform(found, make=True)
         changes = _converge(platform, step)
     return Result(platform, tuple(effective(changes)), _reports(changes), moved)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What `up` would change, and what could not be looked at, each with the reason."""
+
+    changes: tuple[Change, ...]
+    unseen: tuple[str, ...]
+
+
+def plan(platform: Platform) -> Plan:
+    """Compare every plane with what is declared. Changes nothing."""
+    local = platform.runtime
+    changes = runtime.plan(platform.stack, platform.workloads, local.observe())
+    ready = {w.name: local.ready(w) for w in platform.workloads}
+    unseen = []
+    if ready[postgresql.NAME]:
+        with platform.superuser() as connection:
+            desired = catalogue.databases(platform.context)
+            changes += databases.plan(connection, desired, platform.secrets)
+    else:
+        unseen.append("databases: PostgreSQL is not running")
+    if ready[keycloak.NAME]:
+        with platform.keycloak_admin() as admin:
+            changes += iam.plan(admin, platform.environment, dict(platform.secrets))
+    else:
+        unseen.append("iam: Keycloak is not running")
+    return Plan(tuple(changes), tuple(unseen))
 
 
 def _reports(changes: list[Change]) -> tuple[Change, ...]:
