@@ -1,6 +1,11 @@
 """``python -m fhirstack``."""
 
-from fhirstack.cli.main import main
+import sys
 
-if __name__ == "__main__":
-    main()
+try:
+    from fhirstack.cli.main import main
+
+    if __name__ == "__main__":
+        main()
+except KeyboardInterrupt:  # before main() could say anything
+    sys.exit(130)

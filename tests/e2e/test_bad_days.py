@@ -1,5 +1,6 @@
 """A hurried administrator, a full disk, a taken port, an old Java, a killed `up`."""
 
+import fcntl
 import os
 import signal
 import socket
@@ -29,6 +30,15 @@ def start_up(cli, *words):
         text=True,
         start_new_session=True,
     )
+
+
+def is_locked(root):
+    with (root / "lock").open() as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 @pytest.mark.parametrize(
@@ -82,7 +92,7 @@ def test_killed_and_interrupted_up_is_completed_beside_another_stack(cli, bare, 
     first.communicate()
 
     second = start_up(bare)
-    until(lambda: not is_free(BASE + OFFSETS["postgresql", "sql"]), "its PostgreSQL", limit=300)
+    until(lambda: is_locked(root), "the second run at work", limit=300)
     os.killpg(second.pid, signal.SIGINT)
     text, _ = second.communicate(timeout=120)
     assert second.returncode == 130, text

@@ -13,10 +13,14 @@ from tests.e2e.keycloak import administration, platform_of
 pytestmark = pytest.mark.e2e
 
 
-def planned(cli):
+def planned(cli, *, apply=False):
+    """Return the plan; with ``apply`` carry it out too."""
     platform = platform_of(cli)
     with platform.keycloak_admin() as admin:
-        return iam.plan(admin, platform.environment, dict(platform.secrets))
+        changes = iam.plan(admin, platform.environment, dict(platform.secrets))
+        for change in changes if apply else []:
+            change.apply()
+        return changes
 
 
 def client(admin, realm, name):
@@ -125,14 +129,12 @@ def test_nothing_is_invented(cli):
 def test_a_drift_of_the_realm_is_found_and_put_right(cli, drift):
     with administration(cli) as (admin, realm):
         address = drift(admin, realm)
-    found = planned(cli)
+    found = planned(cli, apply=True)
     assert address in [change.address for change in found]
     secrets = [secret.reveal() for secret in platform_of(cli).secrets.values()]
     shown = repr([change.as_dict() for change in found])
     assert not any(secret in shown for secret in secrets)
     assert "known-to-others" not in shown
-    for change in found:
-        change.apply()
     assert planned(cli) == []
 
 

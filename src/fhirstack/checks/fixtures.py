@@ -48,7 +48,7 @@ def cast(session: Session) -> Iterator[None]:
             other_team=f"{PREFIX}-colleague",
             other_patient=f"{PREFIX}-colleague",
             other_observation=f"{PREFIX}-colleague",
-            short_lived=_short_lived_client(session, realm),
+            short_lived=_short_lived_token(session, realm),
         )
         _send(session, [_put(resource) for resource in resources(people)])
         yield
@@ -179,8 +179,8 @@ def _person(session: Session, realm: str, name: str, groups: tuple[str, ...]) ->
     return Person(username, password, ensure_user(session.admin, realm, user, password))
 
 
-def _short_lived_client(session: Session, realm: str) -> Secret:
-    """Make a client like the pipelines' one, whose tokens end after a second."""
+def _short_lived_token(session: Session, realm: str) -> str:
+    """Return a token like the pipelines', that ends after a second: from a client made for it."""
     secret = Secret(secrets.token_urlsafe(24))
     claims = {
         "azp": session.environment.realm.clients.pipelines.id,
@@ -214,7 +214,14 @@ def _short_lived_client(session: Session, realm: str) -> Secret:
     user = session.admin.get(f"/{realm}/users", username=f"service-account-{PREFIX}")
     role = session.admin.get(f"/{realm}/roles/{WEB_CLIENT}")
     session.admin.post(f"/{realm}/users/{user[0]['id']}/role-mappings/realm", [role])
-    return secret
+    response = session.http.post(
+        session.token_endpoint,
+        data={"grant_type": "client_credentials"},
+        auth=(PREFIX, secret.reveal()),
+    )
+    if response.status_code != 200:
+        raise UnreachableError(f"no token for {PREFIX}: {response.status_code} {response.text}")
+    return str(response.json()["access_token"])
 
 
 _ORDER = ("Observation", "Group", "Patient", "CareTeam", "Practitioner", "Composition", "Binary")

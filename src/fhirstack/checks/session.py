@@ -38,8 +38,8 @@ class Cast:
     other_team: str
     other_patient: str
     other_observation: str
-    short_lived: Secret
-    """The secret of a client whose tokens live for one second."""
+    short_lived: str
+    """An access token that lived for one second from when the cast was made."""
 
 
 @dataclass

@@ -12,7 +12,13 @@ from fhirstack.checks.report import count
 from fhirstack.checks.session import Session
 from fhirstack.errors import FhirstackError, UsageError
 
-CHECKS: tuple[Check, ...] = (*edge.CHECKS, *tokens.CHECKS, *records.CHECKS, *closed.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *edge.CHECKS,
+    *tokens.CHECKS,
+    *records.CHECKS,
+    *closed.CHECKS,
+    *tokens.LAST,
+)
 
 
 def choose(patterns: list[str]) -> tuple[Check, ...]:

@@ -1,5 +1,8 @@
 """The declared realm: the page's clients, OpenSRP's traps, least privilege."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from fhirstack.errors import UsageError
@@ -105,3 +108,17 @@ def test_implicit_flow_in_production_is_an_error_at_plan():
     refuse_implicit_in_production(production())
     with pytest.raises(UsageError, match="implicit"):
         refuse_implicit_in_production(production(implicit_flow=True))
+
+
+def test_health_workers_write_no_type_that_the_sync_filter_leaves_out():
+    repository = Path(__file__).resolve().parents[3]
+    resources = repository / "java/fhir-gateway/src/main/resources"
+    ignored = json.loads((resources / "sync-filter-ignored.json").read_text())["entries"]
+    (group,) = [g for g in roles.groups() if g.name == roles.ANDROID_GROUP]
+    writing = {
+        name
+        for name in group.realm_roles
+        if name.split("_")[0] in ("POST", "PUT", "DELETE", "PATCH", "MANAGE")
+    }
+    assert writing
+    assert not {n for n in writing for e in ignored if n.endswith("_" + e["path"].upper())}

@@ -140,8 +140,6 @@ class Supervisor:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._socket = root / "run/supervisor.sock"
-        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
-        self._proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
 
     def running(self) -> bool:
         """Tell whether supervisord answers."""
@@ -222,8 +220,11 @@ class Supervisor:
             time.sleep(0.05)
 
     def _call(self, method: str, *arguments: Any) -> Any:
+        transport = SupervisorTransport(None, None, f"unix://{self._socket}")
+        proxy = xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport)
         try:
-            return getattr(self._proxy.supervisor, method)(*arguments)
+            with proxy:
+                return getattr(proxy.supervisor, method)(*arguments)
         except (OSError, http.client.HTTPException) as error:
             raise UnreachableError(
                 "supervisord does not answer",
