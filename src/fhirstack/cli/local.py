@@ -20,6 +20,7 @@ from fhirstack.planes.local.platform import Platform, exclusive, existing, open_
 from fhirstack.planes.local.runtime import down as take_down
 from fhirstack.planes.local.supervisor import Supervisor
 from fhirstack.planes.plane import effective
+from fhirstack.services.keycloak import CONSOLE_SECRET, CONSOLE_USER
 
 Name = Annotated[str, typer.Option("--name", help="The stack's name.", metavar="NAME")]
 Format = Annotated[str, typer.Option("--format", help="table or json.", metavar="FORMAT")]
@@ -107,10 +108,13 @@ def _addresses(platform: Platform) -> Table:
     table.add_row("FHIR (gateway)", environment.fhir_base)
     table.add_row("Keycloak realm", environment.issuer)
     table.add_row("Keycloak console", f"{platform.keycloak_inside}/admin (this machine only)")
+    table.add_row("Its user", f"{CONSOLE_USER}: ./fhirstack secret {CONSOLE_SECRET}{option}")
     table.add_row("FHIR server", f"{platform.fhir_backend} (this machine only)")
     table.add_row("CA to trust", str(platform.certificate_authority))
-    table.add_row("User", f"{bringing.ADMINISTRATOR} (realm {environment.realm.name})")
-    table.add_row("Its password", f"./fhirstack secret user-administrator{option}")
+    table.add_row(
+        "Realm's first user",
+        f"{bringing.ADMINISTRATOR}: ./fhirstack secret user-administrator{option}",
+    )
     return table
 
 

@@ -23,6 +23,7 @@ SECRETS: tuple[str, ...] = (
     "postgresql-fhir",
     redis.ADMIN_SECRET,
     keycloak.BOOTSTRAP_SECRET,
+    keycloak.CONSOLE_SECRET,
     fhir_gateway.PAGE_LINK_SECRET,
     "client-web",
     "client-pipelines",

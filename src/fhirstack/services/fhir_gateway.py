@@ -2,7 +2,7 @@
 
 import json
 
-from fhirstack.model.site import Application
+from fhirstack.model.site import Application, Environment
 from fhirstack.services import edge, fhir_server
 from fhirstack.services.workload import Context, File, HttpProbe, Workload, java_options
 
@@ -30,6 +30,11 @@ def render_allowed_queries(application: Application) -> str:
     entries = [{"path": path, "queryParams": {}, **common} for path in reads]
     entries += [{"path": path, "queryParams": params, **common} for path, params in searches]
     return json.dumps({"entries": entries}, indent=2) + "\n"
+
+
+def _origins(environment: Environment) -> dict[str, str]:
+    """Return the browser origins that may call the gateway: FHIR Web's, where there is one."""
+    return {"CORS_ALLOW_ORIGIN": environment.url("web")} if "web" in environment.services else {}
 
 
 def workload(context: Context) -> Workload:
@@ -66,6 +71,7 @@ def workload(context: Context) -> Workload:
             "MANAGEMENT_SERVER_ADDRESS": management.host,
             "MANAGEMENT_SERVER_PORT": str(management.port),
             "TLS_DIGEST": context.tls_digest,
+            **_origins(environment),
         },
         files=(
             File("allowed-queries.json", render_allowed_queries(environment.application)),

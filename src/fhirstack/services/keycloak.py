@@ -23,6 +23,10 @@ BUILD_OPTIONS = (
 
 BOOTSTRAP_CLIENT = "fhirstack"
 BOOTSTRAP_SECRET = "keycloak-admin-client"  # noqa: S105 - a secret's name
+CONSOLE_USER = "admin"
+CONSOLE_SECRET = "keycloak-admin"  # noqa: S105 - a secret's name
+"""The person's account for the admin console; the tool itself uses the client above."""
+
 DATABASE = Database(
     name="keycloak",
     role="keycloak",
@@ -64,6 +68,8 @@ def render_config(context: Context) -> str:
         "proxy-trusted-addresses": "127.0.0.1",
         "bootstrap-admin-client-id": BOOTSTRAP_CLIENT,
         "bootstrap-admin-client-secret": context.secret(BOOTSTRAP_SECRET),
+        "bootstrap-admin-username": CONSOLE_USER,
+        "bootstrap-admin-password": context.secret(CONSOLE_SECRET),
         "log-console-color": "false",
         "quarkus.http.limits.max-header-size": str(header_bytes),
     }
