@@ -36,6 +36,8 @@ def main() -> None:
     except FhirstackError as error:
         console(stderr=True).print(f"fhirstack: {error}", style="red", markup=False)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        console(stderr=True).print("Interrupted. Nothing is half-done: run it again.")
-        sys.exit(ExitCode.INTERRUPTED)
+    except SystemExit as end:
+        # typer makes this of Ctrl-C, without a word.
+        if end.code == ExitCode.INTERRUPTED:
+            console(stderr=True).print("Interrupted. Nothing is half-done: run it again.")
+        raise

@@ -30,6 +30,8 @@ appendonly yes
 maxmemory 64mb
 maxmemory-policy noeviction
 daemonize no
+# The title would be written over the environment, by which a stack knows its processes.
+set-proc-title no
 """
     return Workload(
         name=NAME,

@@ -56,17 +56,25 @@ def listener(port: int) -> Process | None:
 
 
 def of_stack(root: Path) -> list[Process]:
-    """Return the processes that carry the mark of the stack in ``root``."""
+    """Return the processes that carry the mark of the stack in ``root``, and their descendants.
+
+    Some programs write their title over their environment (PostgreSQL's children do).
+    """
     mark = f"{MARK}={root}".encode()
-    found = []
-    for pid in _pids():
-        try:
-            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if mark in environment and pid != os.getpid():
-            found.append(Process(pid, _command(pid)))
-    return found
+    parents = {pid: parent(pid) for pid in _pids()}
+    own = {pid for pid in parents if pid != os.getpid() and _carries(pid, mark)}
+    size = 0
+    while size != len(own):
+        size = len(own)
+        own |= {pid for pid, above in parents.items() if above in own}
+    return [Process(pid, _command(pid)) for pid in sorted(own)]
+
+
+def _carries(pid: int, mark: bytes) -> bool:
+    try:
+        return mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return False
 
 
 def parent(pid: int) -> int:

@@ -25,7 +25,7 @@ import org.slf4j.LoggerFactory;
 public final class IssuerKeys {
     /** Keys older than this are not trusted: a removed key must not live on behind an unreachable issuer. */
     public static final Duration MAX_AGE = Duration.ofMinutes(15);
-    private static final Duration REFRESH = Duration.ofMinutes(5);
+    private static final Duration REFRESH = Duration.ofMinutes(1);
     private static final Duration RETRY = Duration.ofSeconds(2);
     private static final Duration UNKNOWN_KID_PAUSE = Duration.ofSeconds(10);
     private static final Logger LOG = LoggerFactory.getLogger(IssuerKeys.class);

@@ -26,7 +26,7 @@ import org.fhirstack.gateway.Refusal;
  */
 public final class Tokens {
     private static final int MAX_LENGTH = 64 << 10;
-    private static final long LEEWAY_MS = 10_000;
+    private static final long LEEWAY_MS = 5_000;
     private static final int REMEMBERED = 5_000;
 
     private record Verified(User user, String kid, RSAPublicKey key, long notBefore, long expires) {
