@@ -20,7 +20,7 @@ def main() -> None:
     """Run all cases in turns, print ratios, keep the raw data."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--name", default="fhirstack")
-    options.add_argument("--rounds", type=int, default=8)
+    options.add_argument("--rounds", type=int, default=4)
     options.add_argument("--requests", type=int, default=160, help="a round and case")
     chosen = options.parse_args()
     cases = prepare(chosen.name)
