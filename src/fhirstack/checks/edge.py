@@ -201,7 +201,7 @@ def rate_limit(session: Session) -> str:
 
 
 CHECKS = (
-    Check("dns.names", "dns.public-address", "Every name leads to the load balancer", dns),
+    Check("dns.names", "dns.public-address", "Names lead to the load balancer", dns),
     Check("tls.names", "tls.issuer", "Every name has its valid certificate", certificates),
     Check("tls.old", "tls.issuer", "TLS below 1.2 is refused", old_tls),
     Check("edge.redirect", "tls.issuer", "HTTP is redirected to HTTPS", redirect),
@@ -209,7 +209,12 @@ CHECKS = (
     Check("edge.headers", "services.fhir-gateway", "Security headers are set", headers),
     Check("edge.big-token", "services.fhir-gateway", "Tokens with many roles pass", big_token),
     Check("edge.big-body", "services.fhir-gateway", "Bodies above the limit are refused", big_body),
-    Check("edge.keycloak-closed", "services.keycloak", "Master realm closed", closed_paths),
+    Check(
+        "edge.keycloak-closed",
+        "services.keycloak",
+        "Master realm and consoles closed",
+        closed_paths,
+    ),
     Check("edge.fhir-closed", "services.fhir-gateway", "Nothing but FHIR is open", backend_paths),
     Check(
         "edge.realm-admin", "services.keycloak", "The realm's admin API is open", realm_admin_api

@@ -240,10 +240,17 @@ def _no_backend(session: Session, text: str, headers: dict[str, str]) -> None:
 
 
 CHECKS = (
-    Check("fhir.metadata", "services.fhir-server", "The statement is open", metadata),
-    Check("anonymous.reads", "services.fhir-gateway", "No token, no reads", anonymous_reads),
-    Check("anonymous.writes", "services.fhir-gateway", "No token, no writes", anonymous_writes),
-    Check("anonymous.bundles", "services.fhir-gateway", "No token, no bundles", anonymous_bundles),
+    Check("fhir.metadata", "services.fhir-server", "The CapabilityStatement is open", metadata),
+    Check("anonymous.reads", "services.fhir-gateway", "Without a token: no reads", anonymous_reads),
+    Check(
+        "anonymous.writes", "services.fhir-gateway", "Without a token: no writes", anonymous_writes
+    ),
+    Check(
+        "anonymous.bundles",
+        "services.fhir-gateway",
+        "Without a token: no bundles",
+        anonymous_bundles,
+    ),
     Check("android.sync", "services.fhir-gateway", "Sync of her own patients only", sync),
     Check("android.register", "services.fhir-gateway", "A household is registered", register),
     Check("android.other-by-id", "services.fhir-gateway", "Another's patient by id", other_patient),
@@ -261,7 +268,7 @@ CHECKS = (
     ),
     Check("android.next-links", "services.fhir-gateway", "Next links have an owner", next_links),
     Check("android.roles", "services.fhir-gateway", "Roles bound a health worker", worker_roles),
-    Check("web.user", "services.fhir-gateway", "A web user", web_user),
+    Check("web.user", "services.fhir-gateway", "A web user reads, writes by role", web_user),
     Check(
         "pipelines.access", "client.pipelines.gateway", "Pipelines read and never write", pipelines
     ),

@@ -263,22 +263,32 @@ def expired(session: Session) -> str:
 CHECKS = (
     Check("token.android", "client.android.grant", "Android gets tokens", android_password),
     Check("token.android-refresh", "client.android.grant", "Refreshing works", refresh),
-    Check("token.wrong-password", "client.android.grant", "Wrong password", wrong_password),
+    Check(
+        "token.wrong-password",
+        "client.android.grant",
+        "A wrong password is refused",
+        wrong_password,
+    ),
     Check(
         "token.android-no-client-credentials",
         "client.android.no-service-account",
-        "Android cannot use client credentials",
+        "No client credentials: Android",
         android_no_client_credentials,
     ),
     Check("token.web-code", "client.web.grant", "Web logs in by code", authorization_code),
-    Check("token.web-redirect", "client.web.grant", "Foreign redirects", foreign_redirect),
     Check(
-        "token.web-no-password", "client.web.no-direct-access", "Web: no passwords", web_no_password
+        "token.web-redirect", "client.web.grant", "Foreign redirects are refused", foreign_redirect
+    ),
+    Check(
+        "token.web-no-password",
+        "client.web.no-direct-access",
+        "No passwords: FHIR Web",
+        web_no_password,
     ),
     Check(
         "token.web-no-client-credentials",
         "client.web.no-service-account",
-        "Web cannot use client credentials",
+        "No client credentials: FHIR Web",
         web_no_client_credentials,
     ),
     Check(
@@ -288,13 +298,20 @@ CHECKS = (
     Check(
         "token.pipelines-no-password",
         "client.pipelines.no-direct-access",
-        "Pipelines cannot use passwords",
+        "No passwords: pipelines",
         pipelines_no_password,
     ),
-    Check("token.secrets", "client.separate", "No guessable secret", no_default_secret),
-    Check("token.other-realm", "services.fhir-gateway", "Another realm's token", other_realm),
-    Check("token.tampered", "services.fhir-gateway", "A tampered token", tampered),
+    Check(
+        "token.secrets", "client.separate", "Client secrets are not guessable", no_default_secret
+    ),
+    Check(
+        "token.other-realm",
+        "services.fhir-gateway",
+        "Another realm's token is refused",
+        other_realm,
+    ),
+    Check("token.tampered", "services.fhir-gateway", "Tampered tokens are refused", tampered),
     Check("token.kind", "services.fhir-gateway", "Only access tokens are taken", wrong_kind),
 )
-LAST = (Check("token.expired", "services.fhir-gateway", "An expired token", expired),)
+LAST = (Check("token.expired", "services.fhir-gateway", "An expired token is refused", expired),)
 """Its token is made at the beginning and has ended when everything else was looked at."""

@@ -46,7 +46,7 @@ def verify(
     checks = checking.choose(only or [])
     if show_list:
         for check in checks:
-            console().print(f"{check.id:<30} {check.requirement:<30} {check.title}")
+            console().print(f"{check.id:<36}{check.requirement}\n    {check.title}")
         return
     platform = open_platform(existing(name))
     shown = show if format == "table" and output is None else _quiet
@@ -108,7 +108,7 @@ def verified(platform: Platform) -> checking.Record | None:
 def show(result: Result) -> None:
     """Print one result: its verdict, id, title and evidence."""
     out = console()
-    out.print(f"{_SIGNS[result.verdict]} {result.check.id:<28} {result.check.title}")
+    out.print(f"{_SIGNS[result.verdict]} {result.check.id:<35} {result.check.title}")
     if result.verdict is not Verdict.OK:
         out.print(f"        {escape(result.evidence)}")
 
