@@ -50,7 +50,7 @@ def workload(context: Context) -> Workload:
         name=NAME,
         command=(
             str(context.artifacts["java"]),
-            *java_options(context.environment, heap_mib=256, metaspace_mib=128),
+            *java_options(context, heap_mib=256, metaspace_mib=128),
             *trust,
             "-jar",
             str(context.artifacts[NAME] / "fhir-gateway.jar"),

@@ -104,7 +104,7 @@ def workload(context: Context) -> Workload:
         name=NAME,
         command=(
             str(context.artifacts["java"]),
-            *java_options(context.environment, heap_mib=640, metaspace_mib=256),
+            *java_options(context, heap_mib=640, metaspace_mib=256),
             "-jar",
             str(context.artifacts[NAME] / "fhir-server.jar"),
         ),

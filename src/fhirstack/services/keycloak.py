@@ -85,7 +85,7 @@ def workload(context: Context) -> Workload:
         name=NAME,
         command=(
             str(java),
-            *java_options(context.environment, heap_mib=384, metaspace_mib=224),
+            *java_options(context, heap_mib=384, metaspace_mib=224),
             *opens,
             # As kc.sh starts it; kc.sh itself would stand between us and the signals.
             "-Djava.util.concurrent.ForkJoinPool.common.threadFactory="

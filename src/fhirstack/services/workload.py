@@ -118,13 +118,13 @@ class Database:
     versions: tuple[str, ...] = ()
 
 
-def java_options(environment: Environment, *, heap_mib: int, metaspace_mib: int) -> tuple[str, ...]:
+def java_options(context: Context, *, heap_mib: int, metaspace_mib: int) -> tuple[str, ...]:
     """Return the JVM options that bound a service's memory and make it fail fast.
 
     On one machine the first compiler tier alone is used: half of the work of a start is the
     second tier's, and its memory with it. A long-lived deployment wants its faster code.
     """
-    quick = ("-XX:TieredStopAtLevel=1",) if environment.kind is Kind.LOCAL else ()
+    quick = ("-XX:TieredStopAtLevel=1",) if context.environment.kind is Kind.LOCAL else ()
     return (
         *quick,
         f"-Xmx{heap_mib}m",
@@ -135,4 +135,7 @@ def java_options(environment: Environment, *, heap_mib: int, metaspace_mib: int)
         "-XX:+ExitOnOutOfMemoryError",
         "-Dfile.encoding=UTF-8",
         "-Djava.net.preferIPv4Stack=true",
+        # Nothing in /tmp: what one user's Keycloak leaves there stops another user's.
+        f"-Djava.io.tmpdir={context.run_root}",
+        "-XX:-UsePerfData",
     )
