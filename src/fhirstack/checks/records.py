@@ -191,6 +191,8 @@ def worker_roles(session: Session) -> str:
     refused(session.fhir("DELETE", f"Patient/{people.patient}", people.nurse), 403)
     refused(session.fhir("PATCH", f"Patient/{people.patient}", people.nurse, json=[]), 403)
     refused(session.fhir("GET", "AuditEvent", people.nurse), 403)
+    included = f"Patient?_id={people.patient}&_revinclude=AuditEvent:patient"
+    refused(session.fhir("GET", included, people.nurse), 403, what="_revinclude without its role")
     return "what she has no role for: 403"
 
 

@@ -136,6 +136,6 @@ def java_options(context: Context, *, heap_mib: int, metaspace_mib: int) -> tupl
         "-Dfile.encoding=UTF-8",
         "-Djava.net.preferIPv4Stack=true",
         # Nothing in /tmp: what one user's Keycloak leaves there stops another user's.
-        f"-Djava.io.tmpdir={context.run_root}",
+        f"-Djava.io.tmpdir={context.run_root / 'tmp'}",
         "-XX:-UsePerfData",
     )

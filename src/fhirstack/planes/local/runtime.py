@@ -149,6 +149,9 @@ class Runtime:
         if self.supervisor.running():
             self.supervisor.reload()
         else:
+            # What killed processes left of their temporary files goes with a new beginning.
+            remove_tree(self.stack.path("run", "tmp"))
+            make_directory(self.stack.path("run", "tmp"), self.owner)
             self.supervisor.start_daemon(self.owner)
 
     def start(self, names: Iterable[str]) -> None:

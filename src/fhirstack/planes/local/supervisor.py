@@ -90,7 +90,7 @@ supervisor.rpcinterface_factory=supervisor.rpcinterface:make_main_rpcinterface
             "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "HOME": f"{root}/run",
-            "TMPDIR": f"{root}/run",
+            "TMPDIR": f"{root}/run/tmp",
             **workload.environment,
             REVISION: revision(workload),
         }
