@@ -3,21 +3,13 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import httpx
 
 from fhirstack.checks.session import Session
 from fhirstack.errors import FhirstackError
-
-
-class Verdict(StrEnum):
-    """What a check found."""
-
-    OK = "ok"
-    FAILED = "failed"
-    SKIPPED = "skipped"
+from fhirstack.page.results import Verdict
 
 
 class FailedError(Exception):

@@ -5,7 +5,8 @@ from collections import Counter
 from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from fhirstack.checks.check import Result, Verdict
+from fhirstack.checks.check import Result
+from fhirstack.page.results import Verdict
 
 
 def as_json(results: Iterable[Result]) -> str:

@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from fhirstack.checks import closed, edge, fixtures, records, tokens
-from fhirstack.checks.check import Check, Result, Verdict, run
+from fhirstack.checks.check import Check, Result, run
 from fhirstack.checks.report import count
 from fhirstack.checks.session import Session
 from fhirstack.errors import FhirstackError, UsageError
+from fhirstack.page.results import Verdict
 
 CHECKS: tuple[Check, ...] = (
     *edge.CHECKS,

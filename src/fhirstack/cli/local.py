@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from fhirstack.checks.check import Result, Verdict
+from fhirstack.checks.check import Result
 from fhirstack.cli.console import console
 from fhirstack.cli.progress import step
 from fhirstack.cli.verify import conclude, show, verified, verify_all
 from fhirstack.errors import CheckFailedError, UnreachableError, UsageError
+from fhirstack.page.results import Verdict
 from fhirstack.planes.local import stack as stacks
 from fhirstack.planes.local import status as observing
 from fhirstack.planes.local import up as bringing

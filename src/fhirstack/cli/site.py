@@ -71,8 +71,8 @@ def check(
         CheckFormat, typer.Option("--format", help="How to print the results.")
     ] = CheckFormat.TABLE,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
-    show_all: Annotated[
-        bool, typer.Option("--all", help="Show what is ok or skipped in the table too.")
+    problems: Annotated[
+        bool, typer.Option("--problems", help="Show only what failed or is warned of.")
     ] = False,
 ) -> None:
     """Check the site file against every sentence of the page that it can show."""
@@ -82,7 +82,7 @@ def check(
     elif output is CheckFormat.MARKDOWN:
         typer.echo(report.as_markdown(results), nl=False)
     else:
-        _print_table(results if show_all else report.shown(results))
+        _print_table(report.shown(results) if problems else results)
         console().print(escape(report.summary(results)))
     raise typer.Exit(exit_code(results, strict=strict))
 

@@ -10,10 +10,11 @@ from rich.markup import escape
 
 from fhirstack.checks import report
 from fhirstack.checks import verify as checking
-from fhirstack.checks.check import Result, Verdict
+from fhirstack.checks.check import Result
 from fhirstack.checks.session import Session, trusting_client
 from fhirstack.cli.console import console
 from fhirstack.errors import CheckFailedError, UsageError
+from fhirstack.page.results import Verdict
 from fhirstack.planes.local import stack as stacks
 from fhirstack.planes.local.account import write_file
 from fhirstack.planes.local.platform import Platform, existing, open_platform
@@ -121,7 +122,7 @@ def conclude(results: list[Result]) -> None:
     """Print the sum. Raises CheckFailedError if a check failed."""
     counts = report.count(results)
     seconds = sum(result.seconds for result in results)
-    total = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict)
+    total = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _SIGNS)
     console(stderr=True).print(f"verify: {total}; {seconds:.1f} s")
     failed = [result.check.id for result in results if result.verdict is Verdict.FAILED]
     if failed:
