@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import secrets
 import socket
 import ssl
 from contextlib import closing
@@ -185,7 +186,8 @@ def rate_limit(session: Session) -> str:
         raise SkippedError("it would shut out this address; it is proved on a local stack")
     limit = session.environment.edge.token_requests_per_10s
     transport = httpx.HTTPTransport(
-        local_address="127.0.0.2",
+        # A loopback address that no earlier run has used up.
+        local_address=f"127.{secrets.randbelow(250) + 1}.{secrets.randbelow(250)}.1",
         verify=ssl.create_default_context(cafile=str(session.authority)),
     )
     with httpx.Client(transport=transport, timeout=30) as client:
