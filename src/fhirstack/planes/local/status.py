@@ -69,7 +69,7 @@ def observe(stack: Stack) -> list[ServiceStatus]:
             ServiceStatus(
                 name=workload.name,
                 state=state.lower(),
-                ready=state is State.RUNNING and runtime.probe(workload, stack),
+                ready=state in (State.STARTING, State.RUNNING) and runtime.probe(workload, stack),
                 pid=info.pid if info else 0,
                 restarts=restarts,
                 memory=children.get(info.pid, 0) if info else 0,
