@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bench.client import Request, measure_together, percentile, request
 from fhirstack import demo
-from fhirstack.checks.session import Person, Session, trusting_client
+from fhirstack.checks.local import session_of
+from fhirstack.checks.session import Person
 from fhirstack.planes.local.platform import existing, open_platform
 from fhirstack.secret import Secret
 
@@ -51,20 +52,7 @@ def prepare(name: str) -> dict[str, tuple[Request, Request]]:
     server = ("127.0.0.1", stack.port("fhir-server", "http"))
     gateway = ("127.0.0.1", stack.port("fhir-gateway", "http"))
     (nurse, web) = (_person(stack.path("secrets"), user) for user in ("amina", "daudi"))
-    with (
-        platform.keycloak_admin() as admin,
-        platform.fhir() as backend,
-        trusting_client(platform.certificate_authority) as http,
-    ):
-        session = Session(
-            environment=platform.environment,
-            admin=admin,
-            backend=backend,
-            http=http,
-            authority=platform.certificate_authority,
-            secrets=platform.secrets,
-            inside=stack.endpoints,
-        )
+    with session_of(platform) as session:
         tokens = {
             "android": session.tokens_of(nurse)["access_token"],
             "web": session.tokens_of(web)["access_token"],

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fhirstack.checks.session import Session, trusting_client
+from fhirstack.checks.local import session_of
+from fhirstack.checks.session import Session
 from fhirstack.planes.iam.admin import KeycloakAdmin
 from fhirstack.planes.local.platform import Platform, open_platform
 
@@ -21,19 +22,5 @@ def administration(cli) -> Iterator[tuple[KeycloakAdmin, str]]:
 
 @contextmanager
 def session(cli) -> Iterator[Session]:
-    platform = platform_of(cli)
-    with (
-        platform.keycloak_admin() as admin,
-        platform.fhir() as backend,
-        trusting_client(platform.certificate_authority) as http,
-    ):
-        yield Session(
-            environment=platform.environment,
-            admin=admin,
-            backend=backend,
-            http=http,
-            authority=platform.certificate_authority,
-            secrets=platform.secrets,
-            inside=platform.stack.endpoints,
-            local_root=platform.stack.root,
-        )
+    with session_of(platform_of(cli)) as opened:
+        yield opened

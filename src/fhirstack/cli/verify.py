@@ -1,7 +1,6 @@
 """The command ``verify``, and printing its results."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from rich.markup import escape
 from fhirstack.checks import report
 from fhirstack.checks import verify as checking
 from fhirstack.checks.check import Result
-from fhirstack.checks.session import Session, trusting_client
+from fhirstack.checks.local import session_of
 from fhirstack.cli.console import console
 from fhirstack.errors import CheckFailedError, UsageError
 from fhirstack.page.results import Verdict
@@ -67,26 +66,6 @@ def verify(
     elif format != "table":
         print(text, end="")
     conclude(results)
-
-
-@contextmanager
-def session_of(platform: Platform) -> Iterator[Session]:
-    """Open what checks need of a local platform."""
-    with (
-        platform.keycloak_admin() as admin,
-        platform.fhir() as backend,
-        trusting_client(platform.certificate_authority) as http,
-    ):
-        yield Session(
-            environment=platform.environment,
-            admin=admin,
-            backend=backend,
-            http=http,
-            authority=platform.certificate_authority,
-            secrets=platform.secrets,
-            inside=platform.stack.endpoints,
-            local_root=platform.stack.root,
-        )
 
 
 def verify_all(platform: Platform, shown: Callable[[Result], None]) -> list[Result]:
