@@ -80,7 +80,7 @@ def test_a_killed_supervisor_is_replaced_and_its_orphans_ended(cli):
     cli.ok("up")
     after = pids(cli)
     assert not set(after.values()) & set(orphans.values())
-    assert all(service["ready"] for service in cli.status().values())
+    until(lambda: all(s["ready"] for s in cli.status().values()), "all services are ready")
 
 
 def test_down_and_up_keeps_the_data(cli):

@@ -17,7 +17,6 @@ BUILD_OPTIONS = (
     "--health-enabled=true",
     "--metrics-enabled=true",
     f"--http-relative-path={PATH}",
-    "--cache=local",
 )
 """Options that Keycloak fixes when it is built; the cache of built servers is keyed by them."""
 
@@ -64,6 +63,8 @@ def render_config(context: Context) -> str:
         "hostname": context.environment.keycloak_url,
         # The admin console answers on the inner address only; the edge has no way to it.
         "hostname-admin": f"http://{web}{PATH}",
+        # One server, and no cluster: else it listens for others, and not on loopback only.
+        "cache": "local",
         "proxy-headers": "xforwarded",
         "proxy-trusted-addresses": "127.0.0.1",
         "bootstrap-admin-client-id": BOOTSTRAP_CLIENT,

@@ -2,9 +2,11 @@
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from fhirstack.errors import UnreachableError
@@ -33,9 +35,18 @@ def _command(pid: int) -> str:
     return words[0].decode(errors="replace") or "?"
 
 
-def listener(port: int) -> Process | None:
-    """Return the process that listens on a TCP port, if it can be seen by this user."""
-    inodes = set()
+@dataclass(frozen=True)
+class Socket:
+    """A listening TCP socket: its address, port and inode."""
+
+    address: IPv4Address | IPv6Address
+    port: int
+    inode: str
+
+
+def listening() -> list[Socket]:
+    """Return every listening TCP socket of this machine, from the kernel's tables."""
+    found = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             lines = Path(table).read_text(encoding="ascii").splitlines()[1:]
@@ -43,16 +54,43 @@ def listener(port: int) -> Process | None:
             continue
         for line in lines:
             fields = line.split()
-            if fields[3] == "0A" and int(fields[1].rsplit(":", 1)[1], 16) == port:
-                inodes.add(f"socket:[{fields[9]}]")
+            address, _, port = fields[1].rpartition(":")
+            if fields[3] == "0A":
+                found.append(Socket(_address(address), int(port, 16), f"socket:[{fields[9]}]"))
+    return found
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    """Read the kernel's form: 32-bit words in this machine's byte order, as hexadecimals."""
+    words = [int(text[i : i + 8], 16).to_bytes(4, sys.byteorder) for i in range(0, len(text), 8)]
+    raw = b"".join(words)
+    if len(raw) == 4:
+        return IPv4Address(raw)
+    address = IPv6Address(raw)
+    return address.ipv4_mapped or address
+
+
+def _sockets(pid: int) -> set[str]:
+    """Return the inodes of a process's sockets; none where we may not look."""
+    try:
+        return {os.readlink(entry) for entry in os.scandir(f"/proc/{pid}/fd")}  # noqa: PTH115
+    except OSError:
+        return set()
+
+
+def listener(port: int) -> Process | None:
+    """Return the process that listens on a TCP port, if it can be seen by this user."""
+    inodes = {found.inode for found in listening() if found.port == port}
     for pid in _pids() if inodes else []:
-        try:
-            links = [os.readlink(entry) for entry in os.scandir(f"/proc/{pid}/fd")]  # noqa: PTH115
-        except OSError:
-            continue
-        if inodes.intersection(links):
+        if inodes & _sockets(pid):
             return Process(pid, _command(pid))
     return None
+
+
+def listening_of_stack(root: Path) -> list[Socket]:
+    """Return the listening sockets of a stack's own processes."""
+    own = {inode for process in of_stack(root) for inode in _sockets(process.pid)}
+    return [found for found in listening() if found.inode in own]
 
 
 def of_stack(root: Path) -> list[Process]:
