@@ -1,5 +1,6 @@
 """Looking at processes through ``/proc``: who listens on a port, and which are a stack's own."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -72,10 +73,15 @@ def _address(text: str) -> IPv4Address | IPv6Address:
 
 def _sockets(pid: int) -> set[str]:
     """Return the inodes of a process's sockets; none where we may not look."""
+    found: set[str] = set()
     try:
-        return {os.readlink(entry) for entry in os.scandir(f"/proc/{pid}/fd")}  # noqa: PTH115
+        handles = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208
     except OSError:
-        return set()
+        return found
+    for handle in handles:
+        with contextlib.suppress(OSError):  # closed meanwhile
+            found.add(os.readlink(f"/proc/{pid}/fd/{handle}"))  # noqa: PTH115
+    return found
 
 
 def listener(port: int) -> Process | None:
