@@ -74,6 +74,19 @@ def test_a_taken_port_is_named_with_its_holder(cli, bare):
     assert "--port-base" in answer.text
 
 
+def test_a_running_stack_keeps_its_ports_when_the_new_ones_are_taken(cli):
+    before = cli.stack
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", BASE + OFFSETS["redis", "redis"]))
+        taken.listen()
+        answer = cli("up", "--port-base", str(BASE))
+    assert answer.code == 3
+    assert str(BASE + 79) in answer.text
+    assert cli.stack == before
+    assert "Nothing differs." in cli.ok("plan")
+
+
 def test_two_commands_at_once_are_refused(cli):
     from fhirstack.planes.local.platform import exclusive  # noqa: PLC0415
 

@@ -3,20 +3,6 @@
 from fhirstack.services import edge, fhir_gateway, fhir_server, keycloak, postgresql, redis
 from fhirstack.services.workload import Context, Database, Workload
 
-PORTS: tuple[tuple[str, str], ...] = (
-    (postgresql.NAME, "sql"),
-    (redis.NAME, "redis"),
-    (keycloak.NAME, "http"),
-    (keycloak.NAME, "management"),
-    (fhir_server.NAME, "http"),
-    (fhir_server.NAME, "management"),
-    (fhir_gateway.NAME, "http"),
-    (fhir_gateway.NAME, "management"),
-    (edge.NAME, "https"),
-    (edge.NAME, "http"),
-)
-"""Every port that a service listens on: (service, port name)."""
-
 SECRETS: tuple[str, ...] = (
     postgresql.SUPERUSER_SECRET,
     keycloak.DATABASE.secret,

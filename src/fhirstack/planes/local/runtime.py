@@ -69,6 +69,27 @@ def _files(stack: Stack, workloads: Iterable[Workload]) -> dict[Path, str]:
     }
 
 
+def check_ports(stack: Stack, running: Mapping[str, ProcessInfo]) -> None:
+    """Raise UnreachableError naming every port of the stack that somebody else holds.
+
+    ``running`` are the stack's own processes on these ports.
+    """
+    taken = []
+    for service, port in OFFSETS:
+        process = running.get(service)
+        number = stack.port(service, port)
+        if (process and process.state.up) or is_free(number):
+            continue
+        holder = processes.listener(number)
+        by = f"{holder.command} (process {holder.pid})" if holder else "another program"
+        taken.append(f"port {number} ({service} {port}) is taken by {by}")
+    if taken:
+        raise UnreachableError(
+            "\n".join(taken),
+            remedy="Stop that program, or choose other ports: up --port-base 20000.",
+        )
+
+
 class Runtime:
     """Observes and changes one stack's processes."""
 
@@ -103,23 +124,6 @@ class Runtime:
     @property
     def _configuration(self) -> Path:
         return self.stack.path("config", "supervisord.conf")
-
-    def check_ports(self, observed: Observed) -> None:
-        """Raise UnreachableError naming every port of the stack that somebody else holds."""
-        taken = []
-        for (service, port), _ in OFFSETS.items():
-            process = observed.processes.get(service)
-            number = self.stack.port(service, port)
-            if (process and process.state.up) or is_free(number):
-                continue
-            holder = processes.listener(number)
-            by = f"{holder.command} (process {holder.pid})" if holder else "another program"
-            taken.append(f"port {number} ({service} {port}) is taken by {by}")
-        if taken:
-            raise UnreachableError(
-                "\n".join(taken),
-                remedy="Stop that program, or choose other ports: up --port-base 20000.",
-            )
 
     def end_orphans(self) -> list[processes.Process]:
         """End processes of this stack that a killed supervisord left behind."""

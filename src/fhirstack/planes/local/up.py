@@ -64,6 +64,8 @@ def up(name: str, port_base: int | None, step: Step) -> Result:
             moved = port_base is None and found.port_base != stack.FIRST_PORT_BASE
         elif port_base is not None and port_base != found.port_base:
             found = replace(found, port_base=port_base)
+            # Before it is recorded: a stack that runs keeps the ports that it has.
+            runtime.check_ports(found, {})
         stack.record(found, owner)
         platform = open_platform(found, make=True)
         changes = _converge(platform, step)
@@ -108,7 +110,7 @@ def _converge(platform: Platform, step: Step) -> list[Change]:
     local.end_orphans()
     observed = local.observe()
     changes = runtime.plan(platform.stack, platform.workloads, observed)
-    local.check_ports(observed)
+    runtime.check_ports(platform.stack, observed.processes)
     if changes:
         local.write()
         local.load()
