@@ -35,7 +35,8 @@ public final class FakeBackend implements AutoCloseable {
         server.createContext("/realms", x -> answer(x, 200, issuer.get(x.getRequestURI().toString())));
         server.createContext("/fhir", this::fhir);
         server.start();
-        for (JsonNode resource : Cases.read("store.json")) {
+        for (JsonNode resource : Json.parse(Cases.read("store.json").toString().replace("BACKEND", origin() + "/fhir")
+                .getBytes(StandardCharsets.UTF_8))) {
             store.put(resource.path("resourceType").asText() + "/" + resource.path("id").asText(), resource);
         }
     }
@@ -71,7 +72,7 @@ public final class FakeBackend implements AutoCloseable {
     }
 
     private void read(HttpExchange x, String path, Query query) throws IOException {
-        if (path.equals("Patient/fails")) {
+        if (path.equals("Patient/fails") || query.values("_id").contains("fails")) {
             answer(x, 500, "stack trace of the server".getBytes(StandardCharsets.UTF_8));
         } else if (path.contains("$everything") || path.isEmpty()) {
             answer(x, 200, Json.write(bundle("Patient", query.plus("_revinclude", "x"))));
@@ -136,7 +137,9 @@ public final class FakeBackend implements AutoCloseable {
             boolean ok = switch (p.name()) {
                 case "_id" -> values.contains(resource.path("id").asText());
                 case "_tag" -> values.stream().anyMatch(v -> text.contains("\"" + v.replaceFirst(".*\\|", "") + "\""));
-                case "identifier", "participant", "practitioner", "primary-organization", "partof" ->
+                case "code" -> text.contains("\"" + p.value().replaceFirst(".*\\|", "") + "\"");
+                case "identifier", "participant", "practitioner", "primary-organization", "partof", "member",
+                        "location", "subject" ->
                         values.stream().anyMatch(v -> text.contains("\"" + v + "\""));
                 default -> true;
             };

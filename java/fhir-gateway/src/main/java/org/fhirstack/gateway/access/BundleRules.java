@@ -219,6 +219,9 @@ final class BundleRules {
         if (url.operation() != null) {
             throw Refusal.denied("operation", "operations are not allowed in an entry.");
         }
+        if (url.custom()) {
+            throw Refusal.malformed(url.type() + " is no resource type; ask for it by a request of its own.");
+        }
         if (!List.of(shapes).contains(url.kind())) {
             throw Refusal.malformed("this URL is not allowed in such an entry.");
         }

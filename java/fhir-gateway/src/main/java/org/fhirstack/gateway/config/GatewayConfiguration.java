@@ -7,17 +7,21 @@ import java.time.Clock;
 import org.apache.catalina.core.StandardHost;
 import org.fhirstack.gateway.access.PageLinks;
 import org.fhirstack.gateway.access.PermissionAccessChecker;
+import org.fhirstack.gateway.custom.CustomEndpoints;
 import org.fhirstack.gateway.ops.BackendHealth;
 import org.fhirstack.gateway.ops.IssuerHealth;
 import org.fhirstack.gateway.ops.Requests;
 import org.fhirstack.gateway.proxy.Backend;
+import org.fhirstack.gateway.proxy.Bases;
 import org.fhirstack.gateway.proxy.BodyReader;
 import org.fhirstack.gateway.proxy.Cors;
 import org.fhirstack.gateway.proxy.Forwarder;
 import org.fhirstack.gateway.proxy.GatewayServlet;
 import org.fhirstack.gateway.proxy.OutcomeValve;
 import org.fhirstack.gateway.sync.Assignments;
+import org.fhirstack.gateway.sync.Changes;
 import org.fhirstack.gateway.sync.ExistingTags;
+import org.fhirstack.gateway.sync.Lookups;
 import org.fhirstack.gateway.sync.SyncFilters;
 import org.fhirstack.gateway.token.IssuerKeys;
 import org.fhirstack.gateway.token.Tokens;
@@ -90,11 +94,29 @@ public class GatewayConfiguration {
     }
 
     @Bean
-    SyncFilters syncFilters(Settings settings, Backend backend, MeterRegistry metrics) {
-        SyncFilters filters = new SyncFilters(new Assignments(backend::lookup), settings.tagSystems(),
-                settings.filterCache());
+    Changes changes() {
+        return new Changes();
+    }
+
+    @Bean
+    Lookups lookups(Backend backend) {
+        return new Lookups(backend::lookup);
+    }
+
+    @Bean
+    SyncFilters syncFilters(Settings settings, Lookups lookups, Changes changes, MeterRegistry metrics) {
+        SyncFilters filters = new SyncFilters(new Assignments(lookups), settings.tagSystems(), settings.filterCache(),
+                changes);
         CaffeineCacheMetrics.monitor(metrics, filters.cache(), "sync-filters");
         return filters;
+    }
+
+    @Bean
+    CustomEndpoints customEndpoints(Settings settings, Lookups lookups, Changes changes, MeterRegistry metrics) {
+        CustomEndpoints custom = new CustomEndpoints(lookups, new Assignments(lookups), changes,
+                settings.filterCache());
+        custom.caches().forEach((name, cache) -> CaffeineCacheMetrics.monitor(metrics, cache, name));
+        return custom;
     }
 
     @Bean
@@ -111,15 +133,15 @@ public class GatewayConfiguration {
 
     @Bean
     ServletRegistrationBean<GatewayServlet> gatewayServlet(Settings settings, Backend backend, IssuerKeys keys,
-            Tokens tokens, SyncFilters filters, MeterRegistry metrics,
+            Tokens tokens, SyncFilters filters, CustomEndpoints custom, Changes changes, MeterRegistry metrics,
             @Value("${gateway.max-body}") DataSize longestBody, @Value("${gateway.max-bodies}") DataSize allBodies) {
         PageLinks links = new PageLinks(settings.pageSecret());
         PermissionAccessChecker.Services services = new PermissionAccessChecker.Services(settings.allowList(),
                 settings.ignoreRules(), filters, new ExistingTags(backend::lookup), links);
-        Forwarder forwarder = new Forwarder(backend, settings.proxyTo(), settings.publicBase(), filters,
-                settings.ignoreRules(), links);
+        Forwarder forwarder = new Forwarder(backend, settings.proxyTo(), changes, settings.ignoreRules(), links);
         GatewayServlet servlet = new GatewayServlet(tokens, keys, services,
-                new BodyReader((int) longestBody.toBytes(), (int) allBodies.toBytes()), forwarder,
+                new BodyReader((int) longestBody.toBytes(), (int) allBodies.toBytes()), forwarder, custom,
+                new Bases(settings.publicBase(), settings.alternateBases()),
                 new Cors(settings.corsOrigins()), new Requests(metrics));
         ServletRegistrationBean<GatewayServlet> registration = new ServletRegistrationBean<>(servlet, "/*");
         registration.setLoadOnStartup(1);

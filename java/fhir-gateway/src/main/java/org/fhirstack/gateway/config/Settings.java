@@ -18,9 +18,9 @@ import org.fhirstack.gateway.sync.IgnoreRules;
 import org.fhirstack.gateway.sync.TagSystems;
 
 /** The gateway's configuration, read once from the environment and checked completely. */
-public record Settings(String proxyTo, String publicBase, String issuer, String wellKnown, Set<String> tokenClients,
-        Set<String> corsOrigins, AllowList allowList, IgnoreRules ignoreRules, TagSystems tagSystems,
-        Duration filterCache, byte[] pageSecret) {
+public record Settings(String proxyTo, String publicBase, Set<String> alternateBases, String issuer, String wellKnown,
+        Set<String> tokenClients, Set<String> corsOrigins, AllowList allowList, IgnoreRules ignoreRules,
+        TagSystems tagSystems, Duration filterCache, byte[] pageSecret) {
 
     private static final Pattern ORIGIN = Pattern.compile("https?://[A-Za-z0-9.\\[\\]:-]+");
     /** Names that people meet in other documents and that would be ignored in silence. */
@@ -44,7 +44,7 @@ public record Settings(String proxyTo, String publicBase, String issuer, String 
         exactly(env, "BACKEND_TYPE", "HAPI", null, problems, "only a HAPI FHIR server is supported");
         exactly(env, "RUN_MODE", "PROD", "PROD", problems,
                 "DEV would accept tokens of any issuer; nothing is ever relaxed here, not even for tests");
-        Settings settings = new Settings(proxyTo, publicBase, issuer,
+        Settings settings = new Settings(proxyTo, publicBase, alternateBases(env, problems), issuer,
                 value(env, "WELL_KNOWN_ENDPOINT", ".well-known/openid-configuration"),
                 Set.copyOf(list(env, "TOKEN_CLIENTS")), origins(env, problems), allowList(env, problems),
                 ignoreRules(env, problems), TagSystems.of(
@@ -80,6 +80,10 @@ public record Settings(String proxyTo, String publicBase, String issuer, String 
             problems.add(name + " is missing");
             return "";
         }
+        return checked(value, name, problems);
+    }
+
+    private static String checked(String value, String name, List<String> problems) {
         try {
             URI uri = new URI(value);
             boolean web = "http".equals(uri.getScheme()) || "https".equals(uri.getScheme());
@@ -91,6 +95,14 @@ public record Settings(String proxyTo, String publicBase, String issuer, String 
             problems.add(name + " is not a URL");
         }
         return value;
+    }
+
+    private static Set<String> alternateBases(Map<String, String> env, List<String> problems) {
+        Set<String> bases = new HashSet<>();
+        for (String base : list(env, "ALTERNATE_BASE_URLS")) {
+            bases.add(checked(base, "ALTERNATE_BASE_URLS (each)", problems));
+        }
+        return Set.copyOf(bases);
     }
 
     private static void exactly(Map<String, String> env, String name, String only, String otherwise,

@@ -15,8 +15,9 @@ import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.access.AnswerRule;
 import org.fhirstack.gateway.access.PageLinks;
 import org.fhirstack.gateway.access.Verdict;
+import org.fhirstack.gateway.custom.Answer;
+import org.fhirstack.gateway.sync.Changes;
 import org.fhirstack.gateway.sync.IgnoreRules;
-import org.fhirstack.gateway.sync.SyncFilters;
 import org.fhirstack.gateway.token.User;
 
 /** Sends what was permitted to the backend and brings its answer back: judged, and with public addresses. */
@@ -27,28 +28,41 @@ public final class Forwarder {
 
     private final Backend backend;
     private final String backendBase;
-    private final String publicBase;
-    private final SyncFilters filters;
+    private final Changes changes;
     private final IgnoreRules ignoreRules;
     private final PageLinks links;
 
-    public Forwarder(Backend backend, String backendBase, String publicBase, SyncFilters filters,
-            IgnoreRules ignoreRules, PageLinks links) {
+    /** One request with its answer; {@code base} is what all links of the answer carry. */
+    record Exchange(String id, String base, HttpServletRequest request, HttpServletResponse response) {
+    }
+
+    public Forwarder(Backend backend, String backendBase, Changes changes, IgnoreRules ignoreRules, PageLinks links) {
         this.backend = backend;
         this.backendBase = backendBase;
-        this.publicBase = publicBase;
-        this.filters = filters;
+        this.changes = changes;
         this.ignoreRules = ignoreRules;
         this.links = links;
     }
 
     /** @param user null when the request needed no token */
-    void forward(Verdict verdict, User user, String requestId, HttpServletRequest request,
-            HttpServletResponse response) throws IOException {
-        try (Backend.Answer answer = backend.send(verdict.outgoing(), common(request, requestId))) {
-            filters.written(verdict.written());
-            deliver(verdict, user, answer, response);
+    void forward(Verdict verdict, User user, Exchange exchange) throws IOException {
+        try (Backend.Answer answer = send(verdict, exchange)) {
+            deliver(verdict, user, answer, exchange);
         }
+    }
+
+    private Backend.Answer send(Verdict verdict, Exchange exchange) {
+        try {
+            return backend.send(verdict.outgoing(), common(exchange.request(), exchange.id()));
+        } finally {
+            // Also after a failure: the backend may have written before the connection broke.
+            changes.written(verdict.written());
+        }
+    }
+
+    /** Sends an answer of the gateway's own; true when it was sent, false when the client has it already. */
+    boolean send(Answer answer, Exchange exchange) throws IOException {
+        return OwnAnswer.send(answer, backendBase, exchange.base(), exchange.request(), exchange.response());
     }
 
     private static Map<String, String> common(HttpServletRequest request, String requestId) {
@@ -66,8 +80,8 @@ public final class Forwarder {
         return headers;
     }
 
-    private void deliver(Verdict verdict, User user, Backend.Answer answer, HttpServletResponse response)
-            throws IOException {
+    private void deliver(Verdict verdict, User user, Backend.Answer answer, Exchange exchange) throws IOException {
+        HttpServletResponse response = exchange.response();
         int status = answer.status();
         if (status >= 500) {
             throw new Refusal(status == 503 || status == 504 ? status : 502, "backend-error",
@@ -89,12 +103,12 @@ public final class Forwarder {
             }
             body = TaggedRead.judge(body, verdict.filter());
         }
-        head(status, answer, response);
+        head(status, answer, exchange);
         if (body == null || status == 204 || status == 304) {
             return;
         }
         response.setContentType("application/fhir+json;charset=UTF-8");
-        BaseRewriter out = new BaseRewriter(response.getOutputStream(), backendBase, publicBase);
+        BaseRewriter out = new BaseRewriter(response.getOutputStream(), backendBase, exchange.base());
         if (judge && !(verdict.rule() instanceof AnswerRule.Pass) && !(verdict.rule() instanceof AnswerRule.Tagged)) {
             bundle(verdict, user, body, out);
         } else {
@@ -149,7 +163,8 @@ public final class Forwarder {
         }
     }
 
-    private void head(int status, Backend.Answer answer, HttpServletResponse response) {
+    private void head(int status, Backend.Answer answer, Exchange exchange) {
+        HttpServletResponse response = exchange.response();
         response.setStatus(status);
         for (String name : PASSED_BACK) {
             if (answer.header(name) != null) {
@@ -161,9 +176,9 @@ public final class Forwarder {
             if (value == null) {
                 continue;
             }
-            String changed = value.replace(backendBase, publicBase);
+            String changed = value.replace(backendBase, exchange.base());
             // An address of a server that is neither would show the inside of the network.
-            if (!changed.replace(publicBase, "").contains("://")) {
+            if (!changed.replace(exchange.base(), "").contains("://")) {
                 response.setHeader(name, changed);
             }
         }

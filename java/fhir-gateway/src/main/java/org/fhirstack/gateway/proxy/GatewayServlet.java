@@ -17,6 +17,8 @@ import org.fhirstack.gateway.access.AnonymousRules;
 import org.fhirstack.gateway.access.Outgoing;
 import org.fhirstack.gateway.access.PermissionAccessChecker;
 import org.fhirstack.gateway.access.Verdict;
+import org.fhirstack.gateway.custom.Answer;
+import org.fhirstack.gateway.custom.CustomEndpoints;
 import org.fhirstack.gateway.ops.Requests;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.GatewayRequest;
@@ -46,17 +48,22 @@ public final class GatewayServlet extends HttpServlet {
     private final transient PermissionAccessChecker.Services services;
     private final transient BodyReader bodies;
     private final transient Forwarder forwarder;
+    private final transient CustomEndpoints custom;
+    private final transient Bases bases;
     private final transient Cors cors;
     private final transient Requests requests;
 
     public GatewayServlet(Tokens tokens, IssuerKeys keys, PermissionAccessChecker.Services services,
-            BodyReader bodies, Forwarder forwarder, Cors cors, Requests requests) {
+            BodyReader bodies, Forwarder forwarder, CustomEndpoints custom, Bases bases, Cors cors,
+            Requests requests) {
         this.tokens = tokens;
         this.keys = keys;
         this.anonymous = new AnonymousRules(services.allowList());
         this.services = services;
         this.bodies = bodies;
         this.forwarder = forwarder;
+        this.custom = custom;
+        this.bases = bases;
         this.cors = cors;
         this.requests = requests;
     }
@@ -116,6 +123,7 @@ public final class GatewayServlet extends HttpServlet {
         }
         FhirUrl url = url(request.getRequestURI());
         entry.target(url);
+        Forwarder.Exchange exchange = new Forwarder.Exchange(entry.id(), bases.of(request), request, response);
         if (method.equals("OPTIONS")) {
             cors.preflight(request, response);
             entry.reason("preflight");
@@ -138,30 +146,37 @@ public final class GatewayServlet extends HttpServlet {
         }
         if (get && url.kind() == FhirUrl.Kind.METADATA) {
             entry.reason("open");
-            forwarder.forward(Verdict.pass(Outgoing.get("metadata", Query.EMPTY), "open"), null, entry.id(), request,
-                    response);
+            forwarder.forward(Verdict.pass(Outgoing.get("metadata", Query.EMPTY), "open"), null, exchange);
             return;
         }
         List<String> authorization = Collections.list(request.getHeaders("Authorization"));
         User user = authorization.isEmpty() ? null : tokens.verify(authorization);
         entry.user(user);
-        judgeAndForward(request, response, entry, new Parsed(get ? "GET" : method, url, query), user);
+        judgeAndForward(exchange, entry, new Parsed(get ? "GET" : method, url, query), user);
     }
 
     private record Parsed(String method, FhirUrl url, Query query) {
     }
 
-    private void judgeAndForward(HttpServletRequest request, HttpServletResponse response, Requests.Entry entry,
-            Parsed parsed, User user) throws IOException {
-        try (BodyReader.Body body = body(request, parsed, user)) {
-            boolean form = parsed.url().kind() == FhirUrl.Kind.TYPE_SEARCH && parsed.method().equals("POST");
+    private void judgeAndForward(Forwarder.Exchange exchange, Requests.Entry entry, Parsed parsed, User user)
+            throws IOException {
+        try (BodyReader.Body body = body(exchange.request(), parsed, user)) {
+            boolean form = parsed.url().search() && parsed.method().equals("POST");
             GatewayRequest details = new GatewayRequest(entry.id(), parsed.method(), parsed.url(), parsed.query(),
-                    request::getHeader, form ? new byte[0] : body.content(),
+                    exchange.request()::getHeader, form ? new byte[0] : body.content(),
                     form ? Query.parse(new String(body.content(), StandardCharsets.UTF_8)) : Query.EMPTY);
+            if (parsed.url().custom()) {
+                Answer answer = custom.answer(details, user, exchange.base());
+                entry.reason(answer.reason());
+                if (!forwarder.send(answer, exchange)) {
+                    entry.reason("not-modified");
+                }
+                return;
+            }
             Verdict verdict = user == null ? anonymous.judge(details)
                     : new PermissionAccessChecker(user, services).checkAccess(details);
             entry.reason(verdict.reason());
-            forwarder.forward(verdict, user, entry.id(), request, response);
+            forwarder.forward(verdict, user, exchange);
         }
     }
 
@@ -178,11 +193,14 @@ public final class GatewayServlet extends HttpServlet {
             }
             return bodies.read(request, AnonymousRules.longest());
         }
-        if (parsed.url().kind() == FhirUrl.Kind.TYPE_SEARCH && method.equals("POST")) {
+        if (parsed.url().search() && method.equals("POST")) {
             if (request.getContentLengthLong() != 0 || request.getHeader("Content-Type") != null) {
                 BodyReader.needForm(request);
             }
             return bodies.read(request, LONGEST_FORM);
+        }
+        if (parsed.url().custom()) {
+            return bodies.none();
         }
         if (parsed.url().operation() == null) {
             BodyReader.needJson(request);
@@ -194,10 +212,14 @@ public final class GatewayServlet extends HttpServlet {
         if (uri.equals("/fhir") || uri.equals("/fhir/")) {
             return FhirUrl.parse("");
         }
-        if (!uri.startsWith("/fhir/")) {
-            throw new Refusal(404, "not-found", "There is nothing here; FHIR is served below /fhir.");
+        if (uri.startsWith("/fhir/")) {
+            return FhirUrl.parse(uri.substring("/fhir/".length()));
         }
-        return FhirUrl.parse(uri.substring("/fhir/".length()));
+        // OpenSRP's app asks for its endpoints beside /fhir, FHIR Web below it.
+        if (FhirUrl.CUSTOM_TYPES.stream().anyMatch(t -> uri.equals("/" + t) || uri.startsWith("/" + t + "/"))) {
+            return FhirUrl.parse(uri.substring(1));
+        }
+        throw new Refusal(404, "not-found", "There is nothing here; FHIR is served below /fhir.");
     }
 
     private void smart(HttpServletResponse response) throws IOException {

@@ -1,5 +1,6 @@
 package org.fhirstack.gateway.request;
 
+import java.util.Set;
 import java.util.regex.Pattern;
 import org.fhirstack.gateway.Refusal;
 
@@ -12,9 +13,15 @@ public record FhirUrl(Kind kind, String type, String id, String version, String 
     /** What a path addresses. */
     public enum Kind {
         BASE, METADATA, SMART, SYSTEM_SEARCH, SYSTEM_HISTORY, SYSTEM_OPERATION, TYPE, TYPE_SEARCH, TYPE_HISTORY,
-        TYPE_OPERATION, INSTANCE, INSTANCE_HISTORY, VERSION, INSTANCE_OPERATION, COMPARTMENT
+        TYPE_OPERATION, INSTANCE, INSTANCE_HISTORY, VERSION, INSTANCE_OPERATION, COMPARTMENT,
+        /** What the gateway answers itself, see {@link #CUSTOM_TYPES}. */
+        CUSTOM, CUSTOM_SEARCH
     }
 
+    public static final String PRACTITIONER_DETAIL = "PractitionerDetail";
+    public static final String LOCATION_HIERARCHY = "LocationHierarchy";
+    /** OpenSRP's endpoints: spelled like types, but no resources of the backend. */
+    public static final Set<String> CUSTOM_TYPES = Set.of(PRACTITIONER_DETAIL, LOCATION_HIERARCHY);
     private static final Pattern ALLOWED = Pattern.compile("[A-Za-z0-9$_./-]*");
     private static final Pattern ID = Pattern.compile("[A-Za-z0-9.-]{1,64}");
     private static final Pattern OPERATION = Pattern.compile("\\$[A-Za-z0-9-]{1,64}");
@@ -34,7 +41,30 @@ public record FhirUrl(Kind kind, String type, String id, String version, String 
         if (s.length > 5) {
             throw Refusal.malformed("The path is not a FHIR path.");
         }
+        if (CUSTOM_TYPES.contains(s[0])) {
+            return custom(s);
+        }
         return s.length == 1 && !FhirTypes.known(s[0]) ? system(s[0]) : typed(s);
+    }
+
+    private static FhirUrl custom(String[] s) {
+        if (s.length == 1) {
+            return new FhirUrl(Kind.CUSTOM, s[0], null, null, null);
+        }
+        if (s.length == 2 && s[1].equals("_search")) {
+            return new FhirUrl(Kind.CUSTOM_SEARCH, s[0], null, null, null);
+        }
+        throw Refusal.malformed(s[0] + " can only be searched.");
+    }
+
+    /** True for OpenSRP's endpoints. */
+    public boolean custom() {
+        return kind == Kind.CUSTOM || kind == Kind.CUSTOM_SEARCH;
+    }
+
+    /** True where parameters may come as a form. */
+    public boolean search() {
+        return kind == Kind.TYPE_SEARCH || kind == Kind.CUSTOM_SEARCH;
     }
 
     private static FhirUrl system(String word) {
@@ -118,8 +148,8 @@ public record FhirUrl(Kind kind, String type, String id, String version, String 
             case SYSTEM_SEARCH -> "_search";
             case SYSTEM_HISTORY -> "_history";
             case SYSTEM_OPERATION -> operation;
-            case TYPE -> type;
-            case TYPE_SEARCH -> type + "/_search";
+            case TYPE, CUSTOM -> type;
+            case TYPE_SEARCH, CUSTOM_SEARCH -> type + "/_search";
             case TYPE_HISTORY -> type + "/_history";
             case TYPE_OPERATION -> type + "/" + operation;
             case INSTANCE -> type + "/" + id;

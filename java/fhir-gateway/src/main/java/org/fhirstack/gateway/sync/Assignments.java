@@ -8,12 +8,8 @@ import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
-import java.util.function.Function;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
-import org.fhirstack.gateway.access.Outgoing;
 import org.fhirstack.gateway.request.Query;
 
 /**
@@ -23,18 +19,17 @@ import org.fhirstack.gateway.request.Query;
 public final class Assignments {
     private static final int CHUNK = 40;
     private static final int MOST = 20_000;
-    private static final Pattern REFERENCE = Pattern.compile(
-            "(?:^|.*/)([A-Z][A-Za-z]+)/([A-Za-z0-9.-]{1,64})(?:/_history/.*)?");
-    private final Function<Outgoing, JsonNode> backend;
+    private final Lookups lookups;
 
-    public Assignments(Function<Outgoing, JsonNode> backend) {
-        this.backend = backend;
+    public Assignments(Lookups lookups) {
+        this.lookups = lookups;
     }
 
     /** The sync strategy of an application. */
     public TagSystems.Strategy strategy(String appId) {
         JsonNode composition = null;
-        for (JsonNode found : search("Composition", Query.of("identifier", token(appId)))) {
+        for (JsonNode found : lookups.search("Composition", Query.of("identifier",
+                Lookups.token(appId)))) {
             if (appId.equals(found.path("identifier").path("value").asText())) {
                 composition = found;
             }
@@ -47,7 +42,7 @@ public final class Assignments {
             throw missing("The Composition " + appId + " has no section with focus.identifier.value \"application\""
                     + " and a focus.reference to a Binary.");
         }
-        JsonNode binary = backend.apply(Outgoing.get("Binary/" + reference, Query.EMPTY));
+        JsonNode binary = lookups.read("Binary", reference);
         if (binary == null) {
             throw missing("The Binary of the application configuration of " + appId + " does not exist.");
         }
@@ -68,7 +63,7 @@ public final class Assignments {
     private static String applicationBinary(JsonNode sections) {
         for (JsonNode section : sections) {
             if (section.path("focus").path("identifier").path("value").asText().equals("application")) {
-                String id = id(section.path("focus").path("reference").asText(), "Binary");
+                String id = Lookups.id(section.path("focus"), "Binary");
                 if (id != null) {
                     return id;
                 }
@@ -83,32 +78,50 @@ public final class Assignments {
 
     /** The ids that a user is assigned to under a strategy; never empty. */
     public Set<String> ids(String sub, TagSystems.Strategy strategy) {
-        String practitioner = practitioner(sub);
-        List<JsonNode> teams = search("CareTeam", Query.of("participant", "Practitioner/" + practitioner));
+        JsonNode found = practitioner(sub);
+        if (found == null) {
+            throw missing("There is no Practitioner with identifier " + sub + " (the token's sub).");
+        }
+        String practitioner = found.path("id").asText();
+        List<JsonNode> teams = teams(practitioner);
         if (strategy == TagSystems.Strategy.CARE_TEAM) {
             Set<String> ids = new LinkedHashSet<>();
             teams.forEach(t -> ids.add(t.path("id").asText()));
             return needed(ids, "No CareTeam has Practitioner/" + practitioner + " as a participant.");
         }
+        Set<String> organizations = needed(organizations(practitioner, teams), "No PractitionerRole or CareTeam links"
+                + " Practitioner/" + practitioner + " to an Organization.");
+        return strategy == TagSystems.Strategy.ORGANIZATION ? organizations
+                : needed(withDescendants(locations(organizations)), "No OrganizationAffiliation links the"
+                + " organizations of Practitioner/" + practitioner + " to a Location.");
+    }
+
+    /** The locations of a practitioner's organizations, without those below; empty when there are none. */
+    public Set<String> locationsOf(String practitioner) {
+        return locations(organizations(practitioner, teams(practitioner)));
+    }
+
+    private List<JsonNode> teams(String practitioner) {
+        return lookups.search("CareTeam", Query.of("participant", "Practitioner/" + practitioner));
+    }
+
+    private Set<String> organizations(String practitioner, List<JsonNode> teams) {
         Set<String> organizations = new LinkedHashSet<>();
-        for (JsonNode role : search("PractitionerRole", Query.of("practitioner", "Practitioner/" + practitioner))) {
-            add(organizations, role.path("organization"), "Organization");
+        for (JsonNode role : lookups.search("PractitionerRole", Query.of("practitioner", "Practitioner/"
+                + practitioner))) {
+            Lookups.add(organizations, role.path("organization"), "Organization");
         }
-        teams.forEach(t -> t.path("managingOrganization").forEach(o -> add(organizations, o, "Organization")));
-        needed(organizations, "No PractitionerRole or CareTeam links Practitioner/" + practitioner
-                + " to an Organization.");
-        if (strategy == TagSystems.Strategy.ORGANIZATION) {
-            return organizations;
-        }
+        teams.forEach(t -> t.path("managingOrganization").forEach(o -> Lookups.add(organizations, o, "Organization")));
+        return organizations;
+    }
+
+    /** The locations that organizations are affiliated with. */
+    public Set<String> locations(Set<String> organizations) {
         Set<String> locations = new LinkedHashSet<>();
-        for (List<String> chunk : chunks(organizations)) {
-            for (JsonNode affiliation : search("OrganizationAffiliation", Query.of("primary-organization",
-                    references("Organization", chunk)))) {
-                affiliation.path("location").forEach(l -> add(locations, l, "Location"));
-            }
-        }
-        return needed(withDescendants(locations), "No OrganizationAffiliation links the organizations of Practitioner/"
-                + practitioner + " to a Location.");
+        lookups.eachOf("OrganizationAffiliation", "primary-organization", Lookups.references("Organization",
+                organizations), CHUNK, Query.EMPTY, affiliation -> affiliation.path("location")
+                .forEach(l -> Lookups.add(locations, l, "Location")));
+        return locations;
     }
 
     /** Locations and everything below them through {@code partOf}. */
@@ -117,15 +130,13 @@ public final class Assignments {
         Collection<String> level = List.copyOf(all);
         while (!level.isEmpty()) {
             List<String> next = new ArrayList<>();
-            for (List<String> chunk : chunks(level)) {
-                for (JsonNode child : search("Location", Query.of("partof", references("Location", chunk),
-                        "_elements", "id,meta"))) {
+            lookups.eachOf("Location", "partof", Lookups.references("Location", level), CHUNK,
+                    Query.of("_elements", "id,meta"), child -> {
                     String id = child.path("id").asText();
                     if (all.add(id)) {
                         next.add(id);
                     }
-                }
-            }
+                });
             if (all.size() > MOST) {
                 throw missing("More than " + MOST + " locations lie below the assigned ones.");
             }
@@ -134,70 +145,20 @@ public final class Assignments {
         return all;
     }
 
-    private String practitioner(String sub) {
-        Set<String> ids = new LinkedHashSet<>();
-        for (JsonNode found : search("Practitioner", Query.of("identifier", token(sub)))) {
+    /** The Practitioner of a user, null when there is none. */
+    public JsonNode practitioner(String sub) {
+        JsonNode practitioner = null;
+        for (JsonNode found : lookups.search("Practitioner", Query.of("identifier", Lookups.token(sub)))) {
             for (JsonNode identifier : found.path("identifier")) {
                 if (sub.equals(identifier.path("value").asText())) {
-                    ids.add(found.path("id").asText());
+                    if (practitioner != null && !practitioner.path("id").equals(found.path("id"))) {
+                        throw missing("More than one Practitioner has the identifier " + sub + " (the token's sub).");
+                    }
+                    practitioner = found;
                 }
             }
         }
-        if (ids.size() > 1) {
-            throw missing("More than one Practitioner has the identifier " + sub + " (the token's sub).");
-        }
-        return needed(ids, "There is no Practitioner with identifier " + sub + " (the token's sub).").iterator().next();
-    }
-
-    /** All pages of a search. */
-    private List<JsonNode> search(String type, Query query) {
-        List<JsonNode> found = new ArrayList<>();
-        Outgoing next = Outgoing.search(type, query.plus("_count", "200"));
-        while (next != null && found.size() <= MOST) {
-            JsonNode page = backend.apply(next);
-            next = null;
-            if (page == null) {
-                break;
-            }
-            for (JsonNode entry : page.path("entry")) {
-                if (type.equals(entry.path("resource").path("resourceType").asText())) {
-                    found.add(entry.path("resource"));
-                }
-            }
-            for (JsonNode link : page.path("link")) {
-                String url = link.path("url").asText();
-                if (link.path("relation").asText().equals("next") && url.contains("?")) {
-                    Query params = Query.parse(url.substring(url.indexOf('?') + 1));
-                    next = Outgoing.get(params.has("_getpages") ? "" : type, params);
-                }
-            }
-        }
-        return found;
-    }
-
-    private static List<List<String>> chunks(Collection<String> ids) {
-        List<String> all = List.copyOf(ids);
-        List<List<String>> chunks = new ArrayList<>();
-        for (int from = 0; from < all.size(); from += CHUNK) {
-            chunks.add(all.subList(from, Math.min(all.size(), from + CHUNK)));
-        }
-        return chunks;
-    }
-
-    private static String references(String type, List<String> ids) {
-        return String.join(",", ids.stream().map(id -> type + "/" + id).toList());
-    }
-
-    private static void add(Set<String> ids, JsonNode reference, String type) {
-        String id = id(reference.path("reference").asText(), type);
-        if (id != null) {
-            ids.add(id);
-        }
-    }
-
-    private static String id(String reference, String type) {
-        Matcher m = REFERENCE.matcher(reference);
-        return m.matches() && m.group(1).equals(type) ? m.group(2) : null;
+        return practitioner;
     }
 
     private static Set<String> needed(Set<String> ids, String otherwise) {
@@ -205,11 +166,6 @@ public final class Assignments {
             throw missing(otherwise);
         }
         return ids;
-    }
-
-    /** A token value with FHIR's separators escaped. */
-    private static String token(String value) {
-        return value.replaceAll("([\\\\,|$])", "\\\\$1");
     }
 
     private static Refusal missing(String text) {

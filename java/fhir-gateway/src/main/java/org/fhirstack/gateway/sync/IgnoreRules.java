@@ -19,7 +19,7 @@ import org.fhirstack.gateway.request.Query;
 public final class IgnoreRules {
     private static final Set<String> FIELDS = Set.of("path", "methodType", "queryParams");
     private static final Set<String> METHODS = Set.of("GET", "POST", "PUT", "PATCH", "DELETE");
-    /** Endpoints of OpenSRP's own gateway; not served here, accepted so that its file stays usable. */
+    /** Not resource types: the sync filter does not apply to them. Accepted so that OpenSRP's file stays usable. */
     private static final Set<String> FOREIGN = Set.of("LocationHierarchy", "PractitionerDetail", "PractitionerDetails");
     private static final String ANY = "ANY_VALUE";
 

@@ -1,29 +1,18 @@
 package org.fhirstack.gateway.sync;
 
-import com.github.benmanes.caffeine.cache.AsyncCache;
 import com.github.benmanes.caffeine.cache.Cache;
-import com.github.benmanes.caffeine.cache.Caffeine;
 import java.time.Duration;
-import java.util.Collection;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.function.Supplier;
 import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.token.User;
 
-/**
- * The sync filters of Android users, remembered for a while. Each is looked up once however many requests ask for it.
- * A write that may change assignments starts a new generation, so nothing that was read before it is used after it.
- */
+/** The sync filters of Android users, remembered for a while and until assignments are written. */
 public final class SyncFilters {
-    private static final Set<String> ASSIGNING = Set.of("CareTeam", "Practitioner", "PractitionerRole", "Organization",
-            "OrganizationAffiliation", "Location", "Composition", "Binary");
+    private static final int MOST = 2_000;
 
-    private record Key(String sub, String appId, String locations, boolean any, long generation) {
+    private record Key(String sub, String appId, String locations, boolean any) {
     }
 
     /** A filter, or why there is none. */
@@ -38,27 +27,16 @@ public final class SyncFilters {
 
     private final Assignments assignments;
     private final TagSystems systems;
-    private final boolean caching;
-    private final AtomicLong generation = new AtomicLong();
-    private final AsyncCache<Key, Outcome> cache;
+    private final Remembered<Key, Outcome> remembered;
 
-    public SyncFilters(Assignments assignments, TagSystems systems, Duration kept) {
+    public SyncFilters(Assignments assignments, TagSystems systems, Duration kept, Changes changes) {
         this.assignments = assignments;
         this.systems = systems;
-        this.caching = !kept.isZero();
-        this.cache = Caffeine.newBuilder().maximumSize(2_000).expireAfterWrite(caching ? kept : Duration.ofSeconds(1))
-                .executor(Runnable::run).recordStats().buildAsync();
+        this.remembered = new Remembered<>(changes, Changes.Topic.ASSIGNMENTS, kept, MOST, outcome -> 1);
     }
 
     public Cache<?, ?> cache() {
-        return cache.synchronous();
-    }
-
-    /** Forgets every filter when one of these types was written. */
-    public void written(Collection<String> types) {
-        if (types.stream().anyMatch(ASSIGNING::contains)) {
-            generation.incrementAndGet();
-        }
+        return remembered.cache();
     }
 
     /**
@@ -69,37 +47,8 @@ public final class SyncFilters {
      */
     public SyncFilter of(User user, String chosen) {
         String locations = user.has(User.ALL_LOCATIONS) ? normal(chosen) : "";
-        Supplier<Outcome> lookup = () -> lookup(user, locations);
-        if (!caching) {
-            return lookup.get().get();
-        }
-        Key key = new Key(user.sub(), user.appId(), locations, user.has(User.ALL_LOCATIONS), generation.get());
-        CompletableFuture<Outcome> found = cache.getIfPresent(key);
-        if (found == null) {
-            CompletableFuture<Outcome> mine = new CompletableFuture<>();
-            found = cache.asMap().putIfAbsent(key, mine);
-            if (found == null) {
-                found = mine;
-                complete(mine, lookup);
-            }
-        }
-        try {
-            return found.join().get();
-        } catch (CompletionException e) {
-            if (e.getCause() instanceof Refusal refusal) {
-                throw refusal;
-            }
-            throw e;
-        }
-    }
-
-    /** Looks up in the calling thread, outside of the cache's locks; failures are not kept. */
-    private static void complete(CompletableFuture<Outcome> mine, Supplier<Outcome> lookup) {
-        try {
-            mine.complete(lookup.get());
-        } catch (RuntimeException e) {
-            mine.completeExceptionally(e);
-        }
+        Key key = new Key(user.sub(), user.appId(), locations, user.has(User.ALL_LOCATIONS));
+        return remembered.get(key, false, () -> lookup(user, locations)).get();
     }
 
     private static String normal(String chosen) {

@@ -13,6 +13,7 @@ public record User(String sub, String appId, Client client, Set<String> roles) {
     }
 
     public static final String ALL_LOCATIONS = "ALL_LOCATIONS";
+    public static final String SUPERVISOR = "SUPERVISOR";
 
     public boolean android() {
         return client == Client.ANDROID;

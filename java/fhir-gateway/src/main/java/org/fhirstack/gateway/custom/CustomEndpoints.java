@@ -1,0 +1,53 @@
+package org.fhirstack.gateway.custom;
+
+import com.github.benmanes.caffeine.cache.Cache;
+import java.time.Duration;
+import java.util.HashMap;
+import java.util.Locale;
+import java.util.Map;
+import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.request.FhirUrl;
+import org.fhirstack.gateway.request.GatewayRequest;
+import org.fhirstack.gateway.sync.Assignments;
+import org.fhirstack.gateway.sync.Changes;
+import org.fhirstack.gateway.sync.Lookups;
+import org.fhirstack.gateway.token.User;
+
+/** OpenSRP's endpoints that are no resources of the backend. */
+public final class CustomEndpoints {
+    private final PractitionerDetail details;
+    private final LocationHierarchy hierarchy;
+
+    /** @param kept how long answers are remembered */
+    public CustomEndpoints(Lookups lookups, Assignments assignments, Changes changes, Duration kept) {
+        details = new PractitionerDetail(lookups, assignments, changes, kept);
+        hierarchy = new LocationHierarchy(lookups, assignments, changes, kept);
+    }
+
+    /** The caches by name, for metrics. */
+    public Map<String, Cache<?, ?>> caches() {
+        Map<String, Cache<?, ?>> caches = new HashMap<>(details.caches());
+        caches.putAll(hierarchy.caches());
+        return caches;
+    }
+
+    /**
+     * Judges and answers a request.
+     *
+     * @param user null without a token, which is refused
+     * @param base of all links
+     */
+    public Answer answer(GatewayRequest request, User user, String base) {
+        if (user == null) {
+            throw Refusal.token("no-token", "This needs a bearer token.");
+        }
+        boolean byForm = request.method().equals("POST") && request.url().kind() == FhirUrl.Kind.CUSTOM_SEARCH;
+        if (!request.method().equals("GET") && !byForm) {
+            throw new Refusal(405, "method", "This can only be read, by GET, or by POST to _search.");
+        }
+        String control = request.header("Cache-Control");
+        boolean fresh = control != null && control.toLowerCase(Locale.ROOT).contains("no-cache");
+        return request.url().type().equals(FhirUrl.PRACTITIONER_DETAIL) ? details.answer(request, user, base, fresh)
+                : hierarchy.answer(request, user, base, fresh);
+    }
+}

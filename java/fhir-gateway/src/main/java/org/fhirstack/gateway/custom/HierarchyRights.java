@@ -1,0 +1,75 @@
+package org.fhirstack.gateway.custom;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.github.benmanes.caffeine.cache.Cache;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.sync.Assignments;
+import org.fhirstack.gateway.sync.Changes;
+import org.fhirstack.gateway.sync.Lookups;
+import org.fhirstack.gateway.sync.Remembered;
+import org.fhirstack.gateway.token.User;
+
+/** Whose hierarchies a user may read. */
+final class HierarchyRights {
+    private static final int MOST = 2_000;
+
+    /** The answer depends on nothing else, so users with the same assignments share it. */
+    private record Question(Set<String> locations, Set<String> assigned) {
+    }
+
+    private final Lookups lookups;
+    private final Assignments assignments;
+    private final Remembered<String, Set<String>> assigned;
+    private final Remembered<Question, Boolean> inside;
+
+    HierarchyRights(Lookups lookups, Assignments assignments, Changes changes, Duration kept) {
+        this.lookups = lookups;
+        this.assignments = assignments;
+        this.assigned = new Remembered<>(changes, Changes.Topic.ASSIGNMENTS, kept, MOST, ids -> 1);
+        this.inside = new Remembered<>(changes, Changes.Topic.LOCATIONS, kept, MOST, answer -> 1);
+    }
+
+    Map<String, Cache<?, ?>> caches() {
+        return Map.of("assigned-locations", assigned.cache(), "lineages", inside.cache());
+    }
+
+    /**
+     * The locations whose hierarchies are to be read.
+     *
+     * @param named  by {@code _id}
+     * @param chosen by {@code _syncLocations}
+     */
+    Set<String> roots(User user, Set<String> named, Set<String> chosen, boolean fresh) {
+        if (!chosen.isEmpty() && !user.has(User.ALL_LOCATIONS)) {
+            throw Refusal.denied("role", "_syncLocations needs the realm role " + User.ALL_LOCATIONS + ".");
+        }
+        Set<String> asked = named.isEmpty() ? chosen : named;
+        if (asked.isEmpty()) {
+            return assigned(user, fresh);
+        }
+        if (user.android() && !user.has(User.ALL_LOCATIONS)) {
+            Set<String> own = assigned(user, fresh);
+            if (!inside.get(new Question(asked, own), fresh, () -> Lineage.inside(lookups, asked, own))) {
+                throw Refusal.denied("outside", "A location is not one that you are assigned to, nor below one.");
+            }
+        }
+        return asked;
+    }
+
+    private Set<String> assigned(User user, boolean fresh) {
+        return assigned.get(user.sub(), fresh, () -> {
+            JsonNode practitioner = assignments.practitioner(user.sub());
+            if (practitioner == null) {
+                throw new Refusal(404, "not-found", "There is no Practitioner with your user id as its identifier.");
+            }
+            // In one order everywhere, or the pages of two replicas would not fit together.
+            return Collections.unmodifiableSet(new TreeSet<>(assignments.locationsOf(practitioner.path("id")
+                    .asText())));
+        });
+    }
+}
