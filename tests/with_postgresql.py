@@ -1,6 +1,7 @@
 """Runs a command with a PostgreSQL of its own: ``python -m tests.with_postgresql COMMAND …``.
 
-The command finds it in FHIR_SERVER_TEST_JDBC_URL, _USER and _PASSWORD. The server listens on
+The command finds it in TEST_POSTGRESQL_PORT, _USER and _PASSWORD, as libpq's address of a new
+database in FHIRSTACK_TEST_DATABASE, and in FHIR_SERVER_TEST_JDBC_URL. The server listens on
 loopback, lives in a temporary directory, and both end with the command.
 """
 
@@ -66,6 +67,10 @@ def main() -> int:
             time.sleep(0.1)
         environment = {
             **os.environ,
+            "TEST_POSTGRESQL_PORT": str(port),
+            "TEST_POSTGRESQL_USER": "test",
+            "TEST_POSTGRESQL_PASSWORD": password,
+            "FHIRSTACK_TEST_DATABASE": f"postgresql://test:{password}@127.0.0.1:{port}/postgres",
             "FHIR_SERVER_TEST_JDBC_URL": f"jdbc:postgresql://127.0.0.1:{port}/postgres",
             "FHIR_SERVER_TEST_USER": "test",
             "FHIR_SERVER_TEST_PASSWORD": password,

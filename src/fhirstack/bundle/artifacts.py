@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fhirstack.bundle import environments
 from fhirstack.bundle.cache import cache_directory, digest_of, once
 from fhirstack.bundle.maven import MAVEN, check_libraries, download
 from fhirstack.bundle.pins import maven_pin
 from fhirstack.bundle.programs import not_installed, run
 from fhirstack.errors import UnreachableError
-from fhirstack.services import keycloak
+from fhirstack.model.site import Environment, WebService
+from fhirstack.services import fhir_web, keycloak
 
 JAVA_OLDEST = 17
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -30,6 +32,8 @@ class Artifact:
     title: str
     place: Callable[[], Path]
     make: Callable[[Path, Path], None] | None = None
+    service: WebService | None = None
+    """The service that alone needs it; None: it is always needed."""
 
     def get(self) -> Path:
         """Return its place, made if need be: downloaded, built, checked."""
@@ -137,6 +141,33 @@ def _java_module(name: str, title: str) -> Artifact:
     return Artifact(name, title, place, make)
 
 
+def _environment(
+    name: str, title: str, service: WebService, sdists: tuple[str, ...] = ()
+) -> Artifact:
+    """Return a Python environment with what ``requirements/<name>.txt`` locks."""
+    locks = REPOSITORY / "requirements"
+    place, make = environments.python_environment(
+        name, locks / f"{name}.txt", build=locks / "build.txt", sdists=sdists
+    )
+    return Artifact(name, title, place, make, service)
+
+
+def _copied(name: str, title: str, service: WebService, sources: dict[str, str]) -> Artifact:
+    """Return a copy of directories of this repository."""
+    place, make = environments.copied(
+        name, {top: REPOSITORY / path for top, path in sources.items()}
+    )
+    return Artifact(name, title, place, make, service)
+
+
+def needed(environment: Environment) -> tuple[Artifact, ...]:
+    """Return the artifacts that an environment's services need."""
+    found = tuple(a for a in CATALOGUE if a.service is None or environment.runs(a.service))
+    if fhir_web.reason(environment) is None:
+        found += (Artifact(fhir_web.NODE, "Node.js", lambda: program("node")),)
+    return found
+
+
 CATALOGUE: tuple[Artifact, ...] = (
     Artifact("java", "Java", java),
     Artifact("postgresql", "PostgreSQL", postgresql),
@@ -145,5 +176,28 @@ CATALOGUE: tuple[Artifact, ...] = (
     Artifact("keycloak", "Keycloak", _keycloak_place, _make_keycloak),
     _java_module("fhir-server", "FHIR server"),
     _java_module("fhir-gateway", "FHIR gateway"),
+    _environment("connectors", "Airbyte connectors", "airbyte"),
+    _environment("dbt", "dbt", "airbyte"),
+    _copied(
+        "pipelines",
+        "pipelines",
+        "airbyte",
+        {
+            "source-fhir": "connectors/source-fhir",
+            "destination-warehouse": "connectors/destination-warehouse",
+            "runner": "connectors/runner",
+            "dbt": "analytics/dbt",
+        },
+    ),
+    _environment("superset", "Superset", "superset", sdists=("wtforms-json",)),
+    _copied(
+        "superset-assets",
+        "dashboards",
+        "superset",
+        {
+            "fhirstack_superset": "analytics/superset/fhirstack_superset",
+            "assets": "analytics/superset/assets",
+        },
+    ),
 )
-"""Everything that local mode runs."""
+"""Everything that local mode may run."""

@@ -17,6 +17,7 @@ _PACKAGES = {
     "initdb": "postgresql",
     "java": "default-jdk-headless",
     "mvn": "maven",
+    "node": "nodejs",
     "postgres": "postgresql",
     "redis-server": "redis-server",
     "tar": "tar",

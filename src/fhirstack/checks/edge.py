@@ -18,7 +18,7 @@ LEFT_DAYS = 14
 
 def _names(session: Session) -> list[str]:
     environment = session.environment
-    return [environment.dns_name(service) for service in environment.services]
+    return list(environment.dns_names.values())
 
 
 def dns(session: Session) -> str:
@@ -87,7 +87,7 @@ def old_tls(session: Session) -> str:
 def redirect(session: Session) -> str:
     environment = session.environment
     seen = []
-    for service in environment.services:
+    for service in environment.dns_names:
         url = f"http://{environment.dns_name(service)}:{environment.edge.http_port}/x"
         response = session.http.get(url)
         evidence = status_is(response, 301, 308)

@@ -13,7 +13,13 @@ from typing import Any
 
 from fhirstack.checks.session import Cast, Person, Session
 from fhirstack.errors import UnreachableError
-from fhirstack.planes.iam.roles import ADMINISTRATOR_GROUP, ANDROID_GROUP, WEB_CLIENT, WEB_GROUP
+from fhirstack.planes.iam.roles import (
+    ADMINISTRATOR_GROUP,
+    ANDROID_GROUP,
+    VIEWER_GROUP,
+    WEB_CLIENT,
+    WEB_GROUP,
+)
 from fhirstack.planes.iam.users import User, delete_user, ensure_user
 from fhirstack.secret import Secret
 
@@ -26,6 +32,7 @@ _PEOPLE = {
     "colleague": (ANDROID_GROUP,),
     "web": (WEB_GROUP,),
     "administrator": (WEB_GROUP, ADMINISTRATOR_GROUP),
+    "viewer": (VIEWER_GROUP,),
 }
 
 
@@ -41,6 +48,7 @@ def cast(session: Session) -> Iterator[None]:
             colleague=people["colleague"],
             web=people["web"],
             administrator=people["administrator"],
+            viewer=people["viewer"],
             app_id=PREFIX,
             team=f"{PREFIX}-nurse",
             patient=f"{PREFIX}-nurse",
@@ -59,7 +67,7 @@ def cast(session: Session) -> Iterator[None]:
 
 def resources(people: dict[str, Person]) -> list[Resource]:
     """Return the records: an application, and for each health worker a team and a patient."""
-    found = application()
+    found = [*application(), place()]
     for side in ("nurse", "colleague"):
         found += side_resources(side, people[side].user_id)
     return found
@@ -95,6 +103,11 @@ def application() -> list[Resource]:
             ],
         },
     ]
+
+
+def place() -> Resource:
+    """Return a place, so that there is a hierarchy to ask for."""
+    return {"resourceType": "Location", "id": PREFIX, "status": "active", "name": "Verify"}
 
 
 def side_resources(side: str, user_id: str) -> list[Resource]:
@@ -224,7 +237,10 @@ def _short_lived_token(session: Session, realm: str) -> str:
     return str(response.json()["access_token"])
 
 
-_ORDER = ("Observation", "Group", "Patient", "CareTeam", "Practitioner", "Composition", "Binary")
+_ORDER = (
+    "Observation", "Group", "Patient", "CareTeam", "Practitioner", "Location", "Composition",
+    "Binary",
+)  # fmt: skip
 
 
 def _remove(session: Session) -> None:
@@ -235,7 +251,7 @@ def _remove(session: Session) -> None:
     for client in session.admin.get(f"/{realm}/clients", clientId=PREFIX):
         session.admin.delete(f"/{realm}/clients/{client['id']}")
     names = [PREFIX, *(f"{PREFIX}-{end}" for end in ("nurse", "colleague", "household"))]
-    names += [f"{PREFIX}-member-1", f"{PREFIX}-member-2", f"{PREFIX}-created"]
+    names += [f"{PREFIX}-member-1", f"{PREFIX}-member-2", f"{PREFIX}-created", f"{PREFIX}-carried"]
     ids = ",".join(names)
     entries = []
     for kind in _ORDER:

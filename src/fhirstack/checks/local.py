@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fhirstack.checks.session import Session, trusting_client
+from fhirstack.planes.local import sync
 from fhirstack.planes.local.platform import Platform
 
 
@@ -22,6 +23,11 @@ def session_of(platform: Platform) -> Iterator[Session]:
             http=http,
             authority=platform.certificate_authority,
             secrets=platform.secrets,
-            inside=platform.stack.endpoints,
+            inside={
+                (workload.name, port): platform.stack.endpoints[workload.name, port]
+                for workload in platform.workloads
+                for port in workload.ports
+            },
             local_root=platform.stack.root,
+            sync=lambda: sync.done(sync.run(platform)),
         )

@@ -1,9 +1,10 @@
 """A verification session: the environment, ways into it, and tokens."""
 
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -31,6 +32,7 @@ class Cast:
     colleague: Person
     web: Person
     administrator: Person
+    viewer: Person
     app_id: str
     team: str
     patient: str
@@ -54,6 +56,8 @@ class Session:
     secrets: Mapping[str, Secret]
     inside: Mapping[tuple[str, str], Endpoint]
     local_root: Path | None = None
+    sync: Callable[[], Mapping[str, Any]] | None = None
+    """Runs the pipelines once and returns what was done; None where there is no way to."""
     cast: Cast | None = None
     _tokens: dict[str, dict[str, str]] = field(default_factory=dict)
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from fhirstack.checks import closed, edge, fixtures, records, tokens
+from fhirstack.checks import analytics, closed, edge, fixtures, records, superset, tokens, web
 from fhirstack.checks.check import Check, Result, run
 from fhirstack.checks.report import count
 from fhirstack.checks.session import Session
@@ -17,6 +17,9 @@ CHECKS: tuple[Check, ...] = (
     *edge.CHECKS,
     *tokens.CHECKS,
     *records.CHECKS,
+    *web.CHECKS,
+    *analytics.CHECKS,
+    *superset.CHECKS,
     *closed.CHECKS,
     *tokens.LAST,
 )

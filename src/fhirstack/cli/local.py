@@ -21,6 +21,7 @@ from fhirstack.planes.local.platform import Platform, exclusive, existing, open_
 from fhirstack.planes.local.runtime import down as take_down
 from fhirstack.planes.local.supervisor import Supervisor
 from fhirstack.planes.plane import effective
+from fhirstack.services import fhir_web
 from fhirstack.services.keycloak import CONSOLE_SECRET, CONSOLE_USER
 
 Name = Annotated[str, typer.Option("--name", help="The stack's name.", metavar="NAME")]
@@ -38,11 +39,22 @@ def up(
     port_base: Annotated[
         int | None, typer.Option("--port-base", help="First port of the stack's block of 100.")
     ] = None,
+    without: Annotated[
+        str, typer.Option("--without", help="analytics: the core alone.", metavar="PART")
+    ] = "",
+    added: Annotated[
+        str, typer.Option("--with", help="analytics: also what was left out.", metavar="PART")
+    ] = "",
+    fhir_web: Annotated[
+        str | None,
+        typer.Option("--fhir-web", help="FHIR Web, unpacked or built. '': none.", metavar="DIR"),
+    ] = None,
 ) -> None:
     """Make every service run on this machine, then verify it. Safe to run again."""
     if port_base is not None:
         stacks.check_port_base(port_base)
-    result = bringing.up(name, port_base, step)
+    wanted = bringing.Wanted(port_base, _analytics(without, added), fhir_web)
+    result = bringing.up(name, wanted, step)
     out = console()
     if result.moved_ports:
         first = result.platform.stack.port_base
@@ -64,6 +76,15 @@ def up(
     with step("verify"):
         results = verify_all(result.platform, _show_if_not_ok)
     conclude(results)
+
+
+def _analytics(without: str, added: str) -> bool | None:
+    for option, part in (("--without", without), ("--with", added)):
+        if part not in ("", "analytics"):
+            raise UsageError(f"there is no part {part}", remedy=f"{option} analytics")
+    if without and added:
+        raise UsageError("--with and --without contradict each other")
+    return bool(added) if without or added else None
 
 
 def _show_if_not_ok(result: Result) -> None:
@@ -143,6 +164,9 @@ def status(name: Name = stacks.DEFAULT_NAME, format: Format = "table") -> None:
             if service.failing:
                 console().print(f"\n{service.name} is failing. Its last lines:")
                 console().print(service.last_lines, markup=False)
+        absent = fhir_web.reason(open_platform(found).environment)
+        if absent:
+            console().print(f"fhir-web does not run: {absent}", markup=False)
     if not all(service.ready for service in services):
         raise CheckFailedError("not every service is ready", remedy="./fhirstack up")
 
@@ -180,7 +204,7 @@ def restart(
             if known[process].state.up:
                 with step(f"{process} stops"):
                     supervisor.stop(process)
-    bringing.up(name, None, step)
+    bringing.up(name, bringing.Wanted(), step)
     console().print("Restarted.")
 
 

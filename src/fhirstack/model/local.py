@@ -3,22 +3,34 @@
 from ipaddress import ip_address, ip_network
 
 from fhirstack.model.site import (
+    Analytics,
     Application,
     Bastion,
     Edge,
     Environment,
+    FhirWeb,
     Host,
     Kind,
     Network,
     Role,
     Tls,
+    WebService,
 )
 
+CORE: tuple[WebService, ...] = ("fhir", "keycloak", "web")
+ANALYTICS: tuple[WebService, ...] = ("superset", "airbyte")
 _APPLICATION = Application()
+_FHIR_WEB = FhirWeb()
 
 
 def local_environment(
-    name: str, *, https_port: int, http_port: int, application: Application = _APPLICATION
+    name: str,
+    *,
+    https_port: int,
+    http_port: int,
+    application: Application = _APPLICATION,
+    analytics: bool = True,
+    fhir_web: FhirWeb = _FHIR_WEB,
 ) -> Environment:
     """Return the environment of the local stack ``name``.
 
@@ -30,7 +42,7 @@ def local_environment(
         name=name,
         kind=Kind.LOCAL,
         domain=f"{name}.localhost",
-        services=("fhir", "keycloak"),
+        services=CORE + ANALYTICS if analytics else CORE,
         hosts=(
             Host(
                 name="this-machine",
@@ -50,5 +62,8 @@ def local_environment(
         ),
         tls=Tls(issuer="local"),
         application=application,
+        fhir_web=fhir_web,
+        # A demonstration has few people: with a larger group its dashboards were empty.
+        analytics=Analytics(smallest_group=1),
         edge=Edge(https_port=https_port, http_port=http_port),
     )

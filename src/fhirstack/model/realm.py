@@ -46,17 +46,28 @@ class PipelinesClient(_Client):
     service_account: bool = Field(default=True, description="Client Credentials grant")
 
 
-Client = AndroidClient | WebClient | PipelinesClient
+class SupersetClient(_Client):
+    """Superset's OAuth2 client: confidential, standard flow, and for logging in only.
+
+    Not among the page's three: its tokens open neither the FHIR gateway nor user management.
+    """
+
+    id: Identifier = Field(default="superset", description="The client_id")
+    standard_flow: bool = Field(default=True, description="Authorization Code grant")
+
+
+Client = AndroidClient | WebClient | PipelinesClient | SupersetClient
 
 
 class Clients(Model):
-    """The three OAuth2 clients of the page."""
+    """The three OAuth2 clients of the page, and Superset's."""
 
     android: AndroidClient = Field(default=AndroidClient(), description="The Android app")
     web: WebClient = Field(default=WebClient(), description="FHIR Web")
     pipelines: PipelinesClient = Field(
         default=PipelinesClient(), description="Data pipelines and analytics"
     )
+    superset: SupersetClient = Field(default=SupersetClient(), description="Superset's logins")
 
 
 class Tokens(Model):

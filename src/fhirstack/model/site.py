@@ -7,7 +7,8 @@ from names) is a method here, never a second field.
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from fhirstack.model.base import IpAddress, IpNetwork, Model
 from fhirstack.model.host import (
@@ -24,6 +25,7 @@ from fhirstack.model.realm import (
     Clients,
     PipelinesClient,
     Realm,
+    SupersetClient,
     Tokens,
     WebClient,
 )
@@ -31,6 +33,7 @@ from fhirstack.model.types import AbsolutePath, DnsName, Email, Identifier, Name
 
 __all__ = [
     "LATEST_UBUNTU_LTS",
+    "Analytics",
     "AndroidClient",
     "Application",
     "Backups",
@@ -40,6 +43,7 @@ __all__ = [
     "Edge",
     "Environment",
     "FhirServer",
+    "FhirWeb",
     "Host",
     "IpAddress",
     "IpNetwork",
@@ -52,6 +56,7 @@ __all__ = [
     "Realm",
     "Role",
     "Site",
+    "SupersetClient",
     "Tls",
     "Tokens",
     "WebClient",
@@ -107,6 +112,51 @@ class FhirServer(Model):
     delete_expunge: bool = Field(default=False, description="Never in production")
     connection_pool: int = Field(
         default=15, ge=2, le=200, description="Database connections of one FHIR server"
+    )
+
+
+class FhirWeb(Model):
+    """Where FHIR Web comes from: at most one of these. It is published as an image only."""
+
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        description="An image's reference",
+        examples=["opensrp/web:v3.3.3"],
+    )
+    directory: AbsolutePath | None = Field(
+        default=None, description="An unpacked image", examples=["/srv/images/opensrp-web"]
+    )
+    build: AbsolutePath | None = Field(
+        default=None,
+        description="A directory with the built server and the built web pages",
+        examples=["/srv/fhir-web"],
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> "FhirWeb":
+        named = [name for name in ("image", "directory", "build") if getattr(self, name)]
+        if len(named) > 1:
+            raise PydanticCustomError(
+                "form",
+                "not {kind}: write {write}",
+                {"kind": f"one place but {len(named)}", "write": f"one of {', '.join(named)}"},
+            )
+        return self
+
+
+class Analytics(Model):
+    """From the FHIR store to dashboards."""
+
+    airbyte: Literal["runner", "platform"] = Field(
+        default="runner",
+        description="What runs the connectors: fhirstack's scheduled runner or Airbyte's platform",
+    )
+    every_minutes: int = Field(
+        default=15, ge=1, le=1440, description="How often new data is carried to the warehouse"
+    )
+    smallest_group: int = Field(
+        default=5, ge=1, le=100, description="Dashboards show no group of fewer people"
     )
 
 
@@ -181,6 +231,10 @@ class Environment(Model):
     realm: Realm = Field(default=Realm(), description="The programme's Keycloak realm")
     application: Application = Field(default=Application(), description="The OpenSRP application")
     fhir_server: FhirServer = Field(default=FhirServer(), description="The FHIR server's settings")
+    fhir_web: FhirWeb = Field(default=FhirWeb(), description="Where FHIR Web comes from")
+    analytics: Analytics = Field(
+        default=Analytics(), description="From the FHIR store to dashboards"
+    )
     edge: Edge = Field(default=Edge(), description="Limits of the public entry")
     backups: Backups | None = Field(default=None, description="Where backups go")
     monitoring: Monitoring = Field(
@@ -193,8 +247,19 @@ class Environment(Model):
 
     @property
     def dns_names(self) -> dict[WebService, str]:
-        """The DNS name of every web-facing service that runs here."""
-        return {service: self.dns_name(service) for service in self.services}
+        """The DNS name of every web-facing service that runs here.
+
+        Airbyte has pages, and a name, only where its platform runs.
+        """
+        return {
+            service: self.dns_name(service)
+            for service in self.services
+            if service != "airbyte" or self.analytics.airbyte == "platform"
+        }
+
+    def runs(self, service: WebService) -> bool:
+        """Tell whether a service is among those of this environment."""
+        return service in self.services
 
     def url(self, service: WebService) -> str:
         """Return the public base address of a web-facing service, with no slash at the end."""

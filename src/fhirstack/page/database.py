@@ -14,15 +14,22 @@ So 8 GB give 150 connections. What is over 500 is not used: beyond it a pooler s
 from dataclasses import dataclass
 
 from fhirstack.model.host import Role
-from fhirstack.model.site import Environment, WebService
+from fhirstack.model.site import Environment
+from fhirstack.services import fhir_server, keycloak, superset, warehouse
+from fhirstack.services.catalogue import databases
+from fhirstack.services.postgresql import RESERVED_CONNECTIONS
 
 SYSTEM = 10**9
 REDIS = 10**9
 PER_CONNECTION = 10 * 10**6
 MOST_CONNECTIONS = 500
-
-RESERVE = 13
-"""Of the server's own: 3 for superusers, 5 for backups and monitoring, 5 for administrators."""
+REPLICAS = {
+    keycloak.DATABASE.role: 2,
+    fhir_server.ROLE: 2,
+    superset.DATABASE.role: 2,
+    warehouse.DASHBOARD: 2,
+}
+"""How many processes of a cluster log in as a role, where it is more than one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,6 @@ class Pool:
     name: str
     connections: int
     replicas: int
-    service: WebService
 
     @property
     def total(self) -> int:
@@ -52,7 +58,7 @@ class Budget:
     @property
     def asked(self) -> int:
         """Connections of all pools and the reserve."""
-        return sum(pool.total for pool in self.pools) + RESERVE
+        return sum(pool.total for pool in self.pools) + RESERVED_CONNECTIONS
 
     @property
     def fits(self) -> bool:
@@ -61,15 +67,15 @@ class Budget:
 
 
 def pools(environment: Environment) -> tuple[Pool, ...]:
-    """Return the connection pools of the services that run in an environment."""
-    every = (
-        Pool("FHIR server", environment.fhir_server.connection_pool, 2, "fhir"),
-        Pool("Keycloak", 15, 2, "keycloak"),
-        Pool("Superset", 10, 2, "superset"),
-        Pool("Airbyte", 15, 1, "airbyte"),
-        Pool("DBT", 4, 1, "airbyte"),
+    """Return the connection pools of the services that run in an environment.
+
+    They are what the services declare, times the replicas that a cluster runs of each.
+    """
+    return tuple(
+        Pool(login.role, login.pool, REPLICAS.get(login.role, 1))
+        for database in databases(environment)
+        for login in database.every_login
     )
-    return tuple(pool for pool in every if pool.service in environment.services)
 
 
 def budget(environment: Environment) -> Budget:

@@ -1,6 +1,19 @@
 """All services of the platform, and what they need together."""
 
-from fhirstack.services import edge, fhir_gateway, fhir_server, keycloak, postgresql, redis
+from fhirstack.model.site import Environment
+from fhirstack.services import (
+    edge,
+    fhir_gateway,
+    fhir_server,
+    fhir_web,
+    keycloak,
+    pipelines,
+    postgresql,
+    redis,
+    superset,
+    warehouse,
+)
+from fhirstack.services.superset import names as superset_names
 from fhirstack.services.workload import Context, Database, Workload
 
 SECRETS: tuple[str, ...] = (
@@ -12,23 +25,57 @@ SECRETS: tuple[str, ...] = (
     keycloak.CONSOLE_SECRET,
     fhir_gateway.PAGE_LINK_SECRET,
     "client-web",
-    "client-pipelines",
+    pipelines.CLIENT_SECRET,
+    *fhir_web.SECRETS,
+    *superset.SECRETS,
+    *warehouse.SECRETS,
 )
 """Names of the generated secrets."""
 
 
-def databases(context: Context) -> tuple[Database, ...]:
+def databases(environment: Environment) -> tuple[Database, ...]:
     """Return every database that the services need."""
-    return (keycloak.DATABASE, fhir_server.database(context))
+    found = [keycloak.DATABASE, fhir_server.database(environment)]
+    if environment.runs("superset"):
+        found.append(superset.DATABASE)
+    if environment.runs("airbyte"):
+        found.append(warehouse.database())
+    return tuple(found)
+
+
+def redis_users(environment: Environment) -> tuple[redis.User, ...]:
+    """Return the clients of Redis, each kept to keys of its own."""
+    found = []
+    if fhir_web.reason(environment) is None:
+        found.append(fhir_web.REDIS_USER)
+    if environment.runs("superset"):
+        keys = f"{superset_names.REDIS_PREFIX}*"
+        found.append(
+            redis.User(
+                superset_names.REDIS_USER,
+                superset.REDIS_SECRET,
+                keys,
+                superset_names.REDIS_COMMANDS,
+            )
+        )
+    return tuple(found)
 
 
 def workloads(context: Context) -> tuple[Workload, ...]:
     """Return every workload, each after those that it cannot start without."""
-    return (
-        postgresql.workload(context, databases(context)),
-        redis.workload(context),
+    environment = context.environment
+    found = [
+        postgresql.workload(context, databases(environment)),
+        redis.workload(context, redis_users(environment)),
         edge.workload(context),
         keycloak.workload(context),
         fhir_server.workload(context),
         fhir_gateway.workload(context),
-    )
+    ]
+    if web := fhir_web.workload(context):
+        found.append(web)
+    if environment.runs("superset"):
+        found.append(superset.workload(context))
+    if environment.runs("airbyte"):
+        found.append(pipelines.workload(context))
+    return tuple(found)

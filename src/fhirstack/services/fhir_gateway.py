@@ -33,8 +33,13 @@ def render_allowed_queries(application: Application) -> str:
 
 
 def _origins(environment: Environment) -> dict[str, str]:
-    """Return the browser origins that may call the gateway: FHIR Web's, where there is one."""
-    return {"CORS_ALLOW_ORIGIN": environment.url("web")} if "web" in environment.services else {}
+    """Return the browser origin that may call the gateway, and where it finds it on its own."""
+    if not environment.runs("web"):
+        return {}
+    return {
+        "CORS_ALLOW_ORIGIN": environment.url("web"),
+        "ALTERNATE_BASE_URLS": edge.web_fhir_base(environment),
+    }
 
 
 def workload(context: Context) -> Workload:

@@ -2,6 +2,7 @@
 
 import yaml
 
+from fhirstack.model.site import Environment
 from fhirstack.services import postgresql
 from fhirstack.services.workload import (
     Context,
@@ -13,15 +14,16 @@ from fhirstack.services.workload import (
 )
 
 NAME = "fhir-server"
+ROLE = "fhir"
 
 
-def database(context: Context) -> Database:
+def database(environment: Environment) -> Database:
     """Return the FHIR store's database; its pool is the site's to decide."""
     return Database(
         name="fhir",
-        role="fhir",
+        role=ROLE,
         secret="postgresql-fhir",  # noqa: S106 - a secret's name
-        pool=context.environment.fhir_server.connection_pool,
+        pool=environment.fhir_server.connection_pool,
         service=NAME,
         versions=("fhir_server_schema",),
     )
@@ -35,7 +37,7 @@ def backend_url(context: Context) -> str:
 def render_config(context: Context) -> str:
     """Return ``application.yaml`` with the same keys that the official image reads."""
     environment = context.environment
-    store = database(context)
+    store = database(environment)
     web = context.endpoint(NAME, "http")
     management = context.endpoint(NAME, "management")
     expunge = environment.fhir_server.delete_expunge
@@ -80,6 +82,8 @@ def render_config(context: Context) -> str:
                 "delete_expunge_enabled": expunge,
                 "expunge_enabled": expunge,
                 "client_id_strategy": "ANY",
+                # A third less to send, and to parse on telephones.
+                "default_pretty_print": False,
                 "allow_external_references": True,
                 # The Android app uploads what refers to records that come in a later bundle.
                 "enforce_referential_integrity_on_write": False,

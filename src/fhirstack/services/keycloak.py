@@ -30,7 +30,7 @@ DATABASE = Database(
     name="keycloak",
     role="keycloak",
     secret="postgresql-keycloak",  # noqa: S106 - a secret's name
-    pool=20,
+    pool=15,
     service=NAME,
     versions=("databasechangelog", "databasechangeloglock"),
 )

@@ -15,7 +15,8 @@ Settings = Mapping[str, str]
 
 def connection_limit(databases: Iterable[Database]) -> int:
     """Return ``max_connections``: the sum of all pools and the reserve."""
-    return sum(database.pool for database in databases) + RESERVED_CONNECTIONS
+    pools = [login.pool for database in databases for login in database.every_login]
+    return sum(pools) + RESERVED_CONNECTIONS
 
 
 def memory_settings(memory: int, connections: int) -> Settings:
@@ -45,7 +46,11 @@ def render_settings(settings: Settings) -> str:
 def render_access(databases: Iterable[Database], network: str) -> str:
     """Return ``pg_hba.conf`` text: each role to its own database, the superuser by socket only."""
     lines = [f"local all {SUPERUSER} scram-sha-256"]
-    lines += [f"host {d.name} {d.role} {network} scram-sha-256" for d in databases]
+    lines += [
+        f"host {database.name} {login.role} {network} scram-sha-256"
+        for database in databases
+        for login in database.every_login
+    ]
     return "\n".join([*lines, "local all all reject", "host all all all reject", ""])
 
 

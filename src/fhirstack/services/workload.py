@@ -104,10 +104,34 @@ class Context:
 
 
 @dataclass(frozen=True)
+class Login:
+    """A role that logs in to a database that it does not own. ``pool``: its most connections.
+
+    ``temporary``: whether it may make temporary tables. ``settings`` hold for its sessions there.
+    """
+
+    role: str
+    secret: str
+    pool: int
+    temporary: bool = False
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Schema:
+    """A schema of a database, its owner, and the roles that read all of it, now and later."""
+
+    name: str
+    owner: str
+    readers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Database:
     """A PostgreSQL database and the role that owns it. ``pool``: its most connections.
 
-    ``versions`` are the tables in which its service notes what it did to the schema.
+    ``versions`` are the tables in which its service notes what it did to the schema. ``logins``
+    and ``schemas`` are for a database that several roles share, each with rights of its own.
     """
 
     name: str
@@ -116,6 +140,13 @@ class Database:
     pool: int
     service: str = ""
     versions: tuple[str, ...] = ()
+    logins: tuple[Login, ...] = ()
+    schemas: tuple[Schema, ...] = ()
+
+    @property
+    def every_login(self) -> tuple[Login, ...]:
+        """The owner and the others."""
+        return (Login(self.role, self.secret, self.pool, temporary=True), *self.logins)
 
 
 def java_options(context: Context, *, heap_mib: int, metaspace_mib: int) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from fhirstack.model.load import parse_site
 from fhirstack.model.local import local_environment
-from fhirstack.model.site import Application, Clients, Environment, Role
+from fhirstack.model.site import Analytics, Application, Clients, Environment, Role
 from fhirstack.model.template import site_template
 from fhirstack.model.types import format_size, parse_size
 
@@ -21,7 +21,14 @@ def test_addresses_follow_from_the_domain() -> None:
     assert environment.issuer == "https://keycloak.opensrp.example.org/auth/realms/opensrp"
     assert environment.secrets_directory == "secrets/production"
     assert environment.is_production
-    assert list(environment.dns_names) == ["fhir", "keycloak", "web", "superset", "airbyte"]
+    assert list(environment.dns_names) == ["fhir", "keycloak", "web", "superset"]
+
+
+def test_airbyte_has_a_name_where_its_platform_runs() -> None:
+    environment = _production()
+    platform = Analytics(airbyte="platform")
+    assert "airbyte" not in environment.dns_names
+    assert "airbyte" in environment.model_copy(update={"analytics": platform}).dns_names
 
 
 def test_a_name_of_its_own_goes_before_the_domain() -> None:
@@ -59,6 +66,7 @@ def test_clients_are_those_of_the_page_by_default() -> None:
         "android": ["public", "direct_access_grants"],
         "web": ["standard_flow"],
         "pipelines": ["service_account"],
+        "superset": ["standard_flow"],
     }
 
 

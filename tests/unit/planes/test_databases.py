@@ -1,7 +1,7 @@
 import psycopg.pq
 import pytest
 
-from fhirstack.planes.databases import verifies
+from fhirstack.planes.databases.roles import verifies
 
 VERIFIER = (
     "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ=="

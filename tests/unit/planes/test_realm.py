@@ -13,7 +13,7 @@ from fhirstack.planes.iam.plan import refuse_implicit_in_production
 from fhirstack.secret import Secret
 
 ENVIRONMENT = local_environment("one", https_port=18443, http_port=18480)
-SECRETS = {name: Secret(name) for name in ("client-web", "client-pipelines")}
+SECRETS = {name: Secret(name) for name in ("client-web", "client-pipelines", "client-superset")}
 CLIENTS = {c.id: c for c in realm.clients(ENVIRONMENT, SECRETS, roles.pipeline_roles())}
 FLOWS = (
     "publicClient",

@@ -1,11 +1,12 @@
 import json
 import socket
+from dataclasses import replace
 
 import pytest
 
 from fhirstack.errors import UnreachableError, UsageError
 from fhirstack.planes.local import stack
-from fhirstack.planes.local.account import Account
+from fhirstack.planes.local.account import Account, make_directory
 
 import os  # isort: skip
 
@@ -16,6 +17,13 @@ OWN = Account("me", os.geteuid(), os.getegid())
 def home(tmp_path, monkeypatch):
     monkeypatch.setenv("FHIRSTACK_HOME", str(tmp_path))
     return tmp_path
+
+
+def create(name, port_base=None, **options):
+    made = replace(stack.new(name, port_base), **options)
+    make_directory(made.root, OWN)
+    stack.record(made, OWN)
+    return made
 
 
 @pytest.mark.parametrize("name", ["", "A", "1a", "a_b", "a.b", "-a", "a-", "../x", "a" * 31])
@@ -36,23 +44,23 @@ def test_no_two_services_have_the_same_port():
 
 
 def test_a_new_stack_is_found_again(home):
-    made = stack.create("one", 20000, OWN)
+    made = create("one", 20000)
     assert stack.find("one") == made
     assert made.root.stat().st_mode & 0o777 == 0o700
     assert (made.root / "stack.json").stat().st_mode & 0o777 == 0o600
 
 
 def test_two_stacks_get_two_blocks(home):
-    assert stack.create("one", None, OWN).port_base != stack.create("two", None, OWN).port_base
+    assert create("one").port_base != create("two").port_base
 
 
 def test_a_block_with_a_taken_port_is_passed_over(home):
     with socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe = stack.create("probe", None, OWN).port_base
+        probe = create("probe").port_base
         taken.bind(("127.0.0.1", probe + 100 + 43))
         taken.listen()
-        assert stack.create("next", None, OWN).port_base > probe + 100
+        assert create("next").port_base > probe + 100
 
 
 def test_there_is_no_stack(home):
@@ -61,13 +69,30 @@ def test_there_is_no_stack(home):
 
 @pytest.mark.parametrize("record", ["", "{", "[]", "{}", '{"format": 99, "port_base": 1}'])
 def test_a_broken_record_is_named(home, record):
-    made = stack.create("one", 20000, OWN)
+    made = create("one", 20000)
     (made.root / "stack.json").write_text(record)
     with pytest.raises(UnreachableError, match=r"stack\.json"):
         stack.find("one")
 
 
 def test_the_record_is_plain(home):
-    made = stack.create("one", 20000, OWN)
+    made = create("one", 20000)
     record = json.loads((made.root / "stack.json").read_text())
-    assert record == {"format": 1, "name": "one", "port_base": 20000}
+    assert record == {
+        "format": 1,
+        "name": "one",
+        "port_base": 20000,
+        "analytics": True,
+        "fhir_web": "",
+    }
+
+
+def test_what_a_stack_was_asked_to_run_is_kept(home):
+    made = create("one", 20000, analytics=False, fhir_web="/srv/fhir-web")
+    assert stack.find("one") == made
+
+
+def test_a_record_of_before_analytics_gets_them(home):
+    made = create("one", 20000)
+    (made.root / "stack.json").write_text('{"format": 1, "name": "one", "port_base": 20000}')
+    assert stack.find("one") == made

@@ -112,8 +112,8 @@ def test_what_is_open_is_exact_and_only_read():
 
 def test_the_edge_serves_the_declared_names_only():
     text = config("edge", "haproxy.cfg")
-    for service in ENVIRONMENT.services:
-        assert ENVIRONMENT.dns_name(service) in text
+    for name in ENVIRONMENT.dns_names.values():
+        assert name in text
     assert "master" not in re.sub(r"#.*", "", text)
 
 
@@ -152,6 +152,7 @@ def test_connections_cover_all_pools_and_a_reserve():
 
 
 def test_redis_has_no_default_user_and_no_plain_password():
-    text = redis.render_users({"web": "hunter2"})
+    text = redis.render_users([(redis.User("web", "secret", "web:*", ("+@read",)), "hunter2")])
     assert "user default off" in text
     assert "hunter2" not in text
+    assert "~web:* resetchannels +@read" in text

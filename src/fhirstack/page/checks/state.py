@@ -6,10 +6,11 @@ from fhirstack.model.host import Role
 from fhirstack.model.site import Environment, Site
 from fhirstack.model.types import format_size
 from fhirstack.page.checks.registry import check
-from fhirstack.page.database import RESERVE, budget
+from fhirstack.page.database import budget
 from fhirstack.page.flows import off_site_host
 from fhirstack.page.results import Finding, failed, judge, ok, skipped
 from fhirstack.page.sizes import machine
+from fhirstack.services.postgresql import RESERVED_CONNECTIONS
 
 
 @check("storage.external")
@@ -63,7 +64,7 @@ def connections(_: Site, environment: Environment) -> Finding:
     """Check that the services ask for no more connections than the database server gives."""
     found = budget(environment)
     asked = ", ".join(f"{pool.name} {pool.total}" for pool in found.pools)
-    evidence = f"{found.asked} of {found.max_connections}: {asked}, reserve {RESERVE}"
+    evidence = f"{found.asked} of {found.max_connections}: {asked}, reserve {RESERVED_CONNECTIONS}"
     return judge([] if found.fits else [evidence], evidence)
 
 

@@ -55,7 +55,7 @@ def plan(
 def refuse_implicit_in_production(environment: Environment) -> None:
     """Raise UsageError if a client of a production environment has the implicit flow."""
     declared = environment.realm.clients
-    for client in (declared.android, declared.web, declared.pipelines):
+    for client in (declared.android, declared.web, declared.pipelines, declared.superset):
         if environment.is_production and client.implicit_flow:
             raise UsageError(
                 f"the client {client.id} has the implicit flow in production",
@@ -237,7 +237,7 @@ class _Planner:
             body = {
                 **client.fields,
                 "protocolMappers": list(client.mappers.values()),
-                "defaultClientScopes": [*desired_realm.BUILT_IN_SCOPES, desired_realm.CLAIM],
+                "defaultClientScopes": list(client.scopes),
                 "optionalClientScopes": ["offline_access"],
             }
             if client.secret:
@@ -265,8 +265,7 @@ class _Planner:
             changes.append(_change(address, Action.UPDATE, before, found, apply))
         for mapper in client.mappers.values():
             changes += self._mapper(address, path, observed.get("protocolMappers") or [], mapper)
-        wanted = {*desired_realm.BUILT_IN_SCOPES, desired_realm.CLAIM}
-        lacking = sorted(wanted - set(observed.get("defaultClientScopes") or []))
+        lacking = sorted(set(client.scopes) - set(observed.get("defaultClientScopes") or []))
         if lacking:
 
             def add_scopes() -> None:

@@ -7,17 +7,15 @@ Facts: the page (three clients); reference of Keycloak 26; OpenSRP's traps (``su
 from dataclasses import dataclass
 from typing import Any
 
-from fhirstack.model.site import (
-    AndroidClient,
-    Environment,
-    PipelinesClient,
-    WebClient,
-)
+from fhirstack.model.site import Client, Environment
 from fhirstack.secret import Secret
+from fhirstack.services.superset import identity
 
 CLAIM = "fhir_core_app_id"
 BUILT_IN_SCOPES = ("basic", "profile", "roles", "web-origins", "acr")
 _DAY = 86400
+_WORKING_DAY = {"client.session.idle.timeout": "3600", "client.session.max.lifespan": "43200"}
+"""A browser session is a working day; the realm's long sessions are for phones."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,7 @@ class DesiredClient:
     secret: Secret | None
     mappers: dict[str, dict[str, Any]]
     service_roles: tuple[str, ...] | None
+    scopes: tuple[str, ...] = (*BUILT_IN_SCOPES, CLAIM)
 
 
 def realm_settings(environment: Environment) -> dict[str, Any]:
@@ -126,15 +125,13 @@ def app_scope_mapper() -> dict[str, Any]:
 def clients(
     environment: Environment, secrets: dict[str, Secret], pipeline_roles: tuple[str, ...]
 ) -> tuple[DesiredClient, ...]:
-    """Return the page's three clients."""
+    """Return the page's three clients, and Superset's where it runs."""
     declared = environment.realm.clients
     web_base = environment.url("web")
     redirects = [f"{web_base}/oauth/callback/OpenSRP/"]
     web_attributes = {
         "post.logout.redirect.uris": f"{web_base}/*",
-        # A browser session is a working day; the realm's long sessions are for phones.
-        "client.session.idle.timeout": "3600",
-        "client.session.max.lifespan": "43200",
+        **_WORKING_DAY,
     }
     claim_of_service = {
         "name": CLAIM,
@@ -148,7 +145,7 @@ def clients(
             "introspection.token.claim": "true",
         },
     }
-    return (
+    page = (
         DesiredClient(
             declared.android.id,
             {
@@ -185,9 +182,24 @@ def clients(
             pipeline_roles,
         ),
     )
+    if not environment.runs("superset"):
+        return page
+    return (*page, _superset(environment, secrets["client-superset"]))
 
 
-def _flows(client: AndroidClient | WebClient | PipelinesClient, title: str) -> dict[str, Any]:
+def _superset(environment: Environment, secret: Secret) -> DesiredClient:
+    """Return Superset's client. Its access tokens carry no role: they open nothing elsewhere."""
+    return DesiredClient(
+        environment.realm.clients.superset.id,
+        identity.client_fields(environment),
+        secret,
+        identity.client_mappers(),
+        None,
+        scopes=("basic", "profile", "email", "acr"),
+    )
+
+
+def _flows(client: Client, title: str) -> dict[str, Any]:
     return {
         "clientId": client.id,
         "name": title,

@@ -12,10 +12,16 @@ WEB_CLIENT = "WEB_CLIENT"
 SUPERVISOR = "SUPERVISOR"
 ALL_LOCATIONS = "ALL_LOCATIONS"
 
+SUPERSET_ADMINISTRATOR = "SUPERSET_ADMINISTRATOR"
+SUPERSET_ANALYST = "SUPERSET_ANALYST"
+SUPERSET_VIEWER = "SUPERSET_VIEWER"
+
 ANDROID_GROUP = "ANDROID_PRACTITIONER"
 WEB_GROUP = "WEB_PRACTITIONER"
 SUPERVISOR_GROUP = "SUPERVISOR"
 ADMINISTRATOR_GROUP = "ADMINISTRATOR"
+VIEWER_GROUP = "DASHBOARD_VIEWER"
+ANALYST_GROUP = "DASHBOARD_ANALYST"
 
 CLINICAL = (
     "AdverseEvent", "CarePlan", "Condition", "Consent", "DiagnosticReport", "Encounter",
@@ -68,6 +74,9 @@ def catalogue() -> dict[str, str]:
         WEB_CLIENT: "Uses FHIR Web or is a service. Exclusive with ANDROID_CLIENT.",
         SUPERVISOR: "Sees the practitioners who are assigned to them.",
         ALL_LOCATIONS: "May choose locations to synchronise.",
+        SUPERSET_ADMINISTRATOR: "Administers Superset.",
+        SUPERSET_ANALYST: "Queries the warehouse in Superset, persons' data included.",
+        SUPERSET_VIEWER: "Sees the dashboards: numbers of groups, no person.",
     }
     for name in TYPES:
         for method in METHODS:
@@ -114,9 +123,11 @@ def groups() -> tuple[Group, ...]:
         Group(SUPERVISOR_GROUP, (SUPERVISOR,)),
         Group(
             ADMINISTRATOR_GROUP,
-            _roles(("MANAGE",), (*ASSIGNMENT, *CONFIGURATION, "Group")),
+            (SUPERSET_ADMINISTRATOR, *_roles(("MANAGE",), (*ASSIGNMENT, *CONFIGURATION, "Group"))),
             {"realm-management": USER_ADMINISTRATION},
         ),
+        Group(VIEWER_GROUP, (SUPERSET_VIEWER,)),
+        Group(ANALYST_GROUP, (SUPERSET_ANALYST,)),
     )
 
 

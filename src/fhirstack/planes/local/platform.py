@@ -8,21 +8,21 @@ from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 import httpx
-import psycopg
 
-from fhirstack.bundle.artifacts import CATALOGUE
+from fhirstack.bundle import artifacts
 from fhirstack.demo.application import declared
 from fhirstack.errors import UsageError
 from fhirstack.model.local import local_environment
-from fhirstack.model.site import Environment
+from fhirstack.model.site import Environment, FhirWeb
 from fhirstack.planes import databases
 from fhirstack.planes.iam.admin import KeycloakAdmin
 from fhirstack.planes.local import certificates, secrets
 from fhirstack.planes.local.account import Account, service_account
 from fhirstack.planes.local.runtime import Runtime
 from fhirstack.planes.local.stack import Stack, find
+from fhirstack.planes.plane import Change
 from fhirstack.secret import Secret
-from fhirstack.services import catalogue, fhir_server, keycloak, postgresql
+from fhirstack.services import catalogue, fhir_server, fhir_web, keycloak, postgresql
 from fhirstack.services.workload import Context, Workload
 
 
@@ -74,16 +74,23 @@ class Platform:
         finally:
             admin.close()
 
-    @contextmanager
-    def superuser(self) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
-        """Open an administrator's connection to PostgreSQL."""
-        with databases.connect(
+    def superuser(self, database: str = "postgres") -> databases.Connection:
+        """Open an administrator's connection to PostgreSQL; the caller closes it."""
+        return databases.connect(
             str(self.stack.path("run")),
             self.stack.port(postgresql.NAME, "sql"),
             postgresql.SUPERUSER,
             self.secrets[postgresql.SUPERUSER_SECRET],
-        ) as connection:
-            yield connection
+            database,
+        )
+
+    def database_changes(self, connection: databases.Connection) -> list[Change]:
+        """Compare PostgreSQL's databases, roles and rights with what the services need.
+
+        The changes are made over ``connection``, an administrator's.
+        """
+        desired = catalogue.databases(self.environment)
+        return databases.plan(connection, desired, self.secrets, self.superuser)
 
     def fhir(self) -> httpx.Client:
         """Return a client of the FHIR server itself, past the gateway."""
@@ -93,21 +100,16 @@ class Platform:
 def open_platform(stack: Stack, *, make: bool = False) -> Platform:
     """Return the platform of a stack; with ``make`` its secrets and certificates are ensured."""
     owner = service_account()
-    environment = local_environment(
-        stack.name,
-        https_port=stack.port("edge", "https"),
-        http_port=stack.port("edge", "http"),
-        application=declared(),
-    )
+    environment = environment_of(stack)
     if make:
-        names = tuple(environment.dns_name(service) for service in environment.services)
+        names = tuple(environment.dns_names.values())
         certificates.ensure(stack.path("tls"), environment.domain, names, owner)
         secrets.ensure(stack.path("secrets"), catalogue.SECRETS, owner)
     values = secrets.read(stack.path("secrets"), catalogue.SECRETS)
     context = Context(
         environment=environment,
         endpoints=stack.endpoints,
-        artifacts=places(),
+        artifacts=places(environment),
         config_root=PurePosixPath(stack.path("config")),
         data_root=PurePosixPath(stack.path("data")),
         run_root=PurePosixPath(stack.path("run")),
@@ -118,9 +120,23 @@ def open_platform(stack: Stack, *, make: bool = False) -> Platform:
     return Platform(stack, owner, environment, values, context)
 
 
-def places() -> dict[str, PurePosixPath]:
+def environment_of(stack: Stack) -> Environment:
+    """Return the environment that a stack is."""
+    return local_environment(
+        stack.name,
+        https_port=stack.port("edge", "https"),
+        http_port=stack.port("edge", "http"),
+        application=declared(),
+        analytics=stack.analytics,
+        fhir_web=fhir_web.found_in(stack.fhir_web) if stack.fhir_web else FhirWeb(),
+    )
+
+
+def places(environment: Environment) -> dict[str, PurePosixPath]:
     """Return where each artifact is, or will be once `up` made it. Makes nothing."""
-    return {artifact.name: PurePosixPath(artifact.place()) for artifact in CATALOGUE}
+    return {
+        artifact.name: PurePosixPath(artifact.place()) for artifact in artifacts.needed(environment)
+    }
 
 
 def existing(name: str) -> Stack:

@@ -25,10 +25,13 @@ OFFSETS = {
     ("fhir-server", "management"): 4,
     ("fhir-gateway", "http"): 5,
     ("fhir-gateway", "management"): 6,
+    ("fhir-web", "http"): 30,
     ("postgresql", "sql"): 32,
     ("edge", "https"): 43,
     ("redis", "redis"): 79,
     ("edge", "http"): 80,
+    ("superset", "http"): 88,
+    ("sync", "metrics"): 90,
 }
 """Each port's place in the stack's block, like its usual number: 18443 is https."""
 
@@ -37,11 +40,17 @@ DIRECTORIES = ("config", "data", "log", "run", "secrets", "tls")
 
 @dataclass(frozen=True)
 class Stack:
-    """Where a stack lives and which block of ports it has."""
+    """Where a stack lives, which block of ports it has, and what it was asked to run.
+
+    ``analytics``: also the warehouse, its pipelines and Superset. ``fhir_web``: where FHIR Web
+    lies unpacked or built, or ''.
+    """
 
     name: str
     root: Path
     port_base: int
+    analytics: bool = True
+    fhir_web: str = ""
 
     def path(self, *parts: str) -> Path:
         """Return a path inside the stack's directory."""
@@ -89,7 +98,13 @@ def find(name: str) -> Stack | None:
                 where=str(record),
                 remedy="Use that version, or `down --delete-data` with it.",
             )
-        return Stack(name, root, int(data["port_base"]))
+        return Stack(
+            name,
+            root,
+            int(data["port_base"]),
+            analytics=bool(data.get("analytics", True)),
+            fhir_web=str(data.get("fhir_web", "")),
+        )
     except FileNotFoundError:
         return None
     except PermissionError as error:
@@ -111,21 +126,23 @@ def others(name: str) -> list[Stack]:
     return [stack for other in sorted(names) if other != name and (stack := find(other))]
 
 
-def create(name: str, port_base: int | None, owner: Account) -> Stack:
-    """Record a new stack, with the first free block of ports if none is named."""
+def new(name: str, port_base: int | None) -> Stack:
+    """Return a stack of this name, with the first free block of ports if none is named."""
     base = port_base if port_base is not None else _free_block(name)
-    stack = Stack(name, stacks_directory() / check_name(name), base)
-    stack.root.parent.mkdir(parents=True, exist_ok=True)
-    make_directory(stack.root, owner)
-    record(stack, owner)
-    return stack
+    return Stack(name, stacks_directory() / check_name(name), base)
 
 
 def record(stack: Stack, owner: Account) -> None:
     """Write the stack's record and make its directories."""
     for directory in DIRECTORIES:
         make_directory(stack.path(directory), owner)
-    data = {"format": FORMAT, "name": stack.name, "port_base": stack.port_base}
+    data = {
+        "format": FORMAT,
+        "name": stack.name,
+        "port_base": stack.port_base,
+        "analytics": stack.analytics,
+        "fhir_web": stack.fhir_web,
+    }
     write_file(stack.path("stack.json"), (json.dumps(data) + "\n").encode(), owner)
 
 

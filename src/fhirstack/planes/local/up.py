@@ -4,15 +4,19 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from fhirstack.bundle.artifacts import CATALOGUE
-from fhirstack.planes import databases
+from fhirstack.bundle.artifacts import needed
 from fhirstack.planes.iam import plan as iam
 from fhirstack.planes.iam.admin import KeycloakAdmin
 from fhirstack.planes.iam.roles import ADMINISTRATOR_GROUP, WEB_GROUP
 from fhirstack.planes.iam.users import User, ensure_user
-from fhirstack.planes.local import runtime, schemas, stack
+from fhirstack.planes.local import dashboards, runtime, schemas, stack
 from fhirstack.planes.local.account import make_directory, service_account
-from fhirstack.planes.local.platform import Platform, exclusive, open_platform
+from fhirstack.planes.local.platform import (
+    Platform,
+    environment_of,
+    exclusive,
+    open_platform,
+)
 from fhirstack.planes.local.secrets import ensure
 from fhirstack.planes.plane import Change, effective
 from fhirstack.services import (
@@ -20,9 +24,11 @@ from fhirstack.services import (
     edge,
     fhir_gateway,
     fhir_server,
+    fhir_web,
     keycloak,
     postgresql,
     redis,
+    superset,
 )
 
 Step = Callable[[str], AbstractContextManager[None]]
@@ -42,34 +48,45 @@ class Result:
     moved_ports: bool
 
 
-def make_artifacts(step: Step) -> None:
-    """Download and build what is missing."""
-    for artifact in CATALOGUE:
-        with step(artifact.title):
-            artifact.get()
+@dataclass(frozen=True)
+class Wanted:
+    """What a person asks of a stack; None: as it is, or as is usual for a new one."""
+
+    port_base: int | None = None
+    analytics: bool | None = None
+    fhir_web: str | None = None
 
 
-def up(name: str, port_base: int | None, step: Step) -> Result:
+def up(name: str, wanted: Wanted, step: Step) -> Result:
     """Make the stack of this name run as declared. Raises FhirstackError."""
-    make_artifacts(step)
     owner = service_account()
     root = stack.stacks_directory() / stack.check_name(name)
+    known = stack.find(name)
+    found = _as_wanted(known or stack.new(name, wanted.port_base), wanted)
+    for artifact in needed(environment_of(found)):
+        with step(artifact.title):
+            artifact.get()
     root.parent.mkdir(parents=True, exist_ok=True)
     make_directory(root, owner)
     with exclusive(root):
-        found = stack.find(name)
-        moved = False
-        if found is None:
-            found = stack.create(name, port_base, owner)
-            moved = port_base is None and found.port_base != stack.FIRST_PORT_BASE
-        elif port_base is not None and port_base != found.port_base:
-            found = replace(found, port_base=port_base)
+        if known and known.port_base != found.port_base:
             # Before it is recorded: a stack that runs keeps the ports that it has.
             runtime.check_ports(found, {})
         stack.record(found, owner)
         platform = open_platform(found, make=True)
         changes = _converge(platform, step)
+    usual = wanted.port_base is not None or found.port_base == stack.FIRST_PORT_BASE
+    moved = known is None and not usual
     return Result(platform, tuple(effective(changes)), _reports(changes), moved)
+
+
+def _as_wanted(found: stack.Stack, wanted: Wanted) -> stack.Stack:
+    return replace(
+        found,
+        port_base=found.port_base if wanted.port_base is None else wanted.port_base,
+        analytics=found.analytics if wanted.analytics is None else wanted.analytics,
+        fhir_web=found.fhir_web if wanted.fhir_web is None else wanted.fhir_web,
+    )
 
 
 @dataclass(frozen=True)
@@ -88,10 +105,14 @@ def plan(platform: Platform) -> Plan:
     unseen = []
     if ready[postgresql.NAME]:
         with platform.superuser() as connection:
-            desired = catalogue.databases(platform.context)
-            changes += databases.plan(connection, desired, platform.secrets)
+            changes += platform.database_changes(connection)
     else:
         unseen.append("databases: PostgreSQL is not running")
+    if platform.environment.runs("superset"):
+        if ready[postgresql.NAME]:
+            changes += dashboards.plan(platform)
+        else:
+            unseen.append("superset: PostgreSQL is not running")
     if ready[keycloak.NAME]:
         with platform.keycloak_admin() as admin:
             changes += iam.plan(admin, platform.environment, dict(platform.secrets))
@@ -113,21 +134,26 @@ def _converge(platform: Platform, step: Step) -> list[Change]:
     runtime.check_ports(platform.stack, observed.processes)
     if changes:
         local.write()
+        _fhir_web_pages(platform)
         local.load()
     local.start((postgresql.NAME, redis.NAME, edge.NAME))
     with step("PostgreSQL starts"):
         local.wait(postgresql.NAME)
     with step("databases and roles"), platform.superuser() as connection:
-        desired = catalogue.databases(platform.context)
-        made = _apply(databases.plan(connection, desired, platform.secrets))
+        made = _apply(platform.database_changes(connection))
         changes += made
-    fresh = schemas.fresh(made, desired)
+    fresh = schemas.fresh(made, catalogue.databases(platform.environment))
     for database in fresh:
         schemas.restore(platform, database)
     local.start((keycloak.NAME, fhir_server.NAME, fhir_gateway.NAME))
     with step("Redis and the edge start"):
         local.wait(redis.NAME)
         local.wait(edge.NAME)
+    if platform.environment.runs("superset"):
+        # Before its web server, which wants the schema; meanwhile the others start.
+        with step("Superset's roles and dashboards"):
+            changes += dashboards.converge(platform)
+        local.start((superset.NAME,))
     with step("Keycloak starts"):
         local.wait(keycloak.NAME)
     with step("realm, clients, roles and groups"):
@@ -136,9 +162,28 @@ def _converge(platform: Platform, step: Step) -> list[Change]:
         local.wait(fhir_server.NAME)
     with step("FHIR gateway is ready"):
         local.wait(fhir_gateway.NAME)
+    rest = [workload.name for workload in platform.workloads]
+    local.start(rest)
+    for name in rest:
+        with step(f"{name} is ready"):
+            local.wait(name)
     for database in fresh:
         schemas.keep(platform, database)
     return changes
+
+
+def _fhir_web_pages(platform: Platform) -> None:
+    """Lay out FHIR Web's pages with our configuration among them, where it runs here."""
+    environment, owner = platform.environment, platform.owner
+    if fhir_web.reason(environment) is not None:
+        return
+    found = fhir_web.layout(environment.fhir_web)
+    if owner.switches:
+        fhir_web.check_readable(found, owner.uid)
+    home = platform.stack.path("data", fhir_web.NAME, "web")
+    make_directory(home, owner)
+    config = platform.stack.path("config", fhir_web.NAME, "config.js")
+    fhir_web.prepare_web_root(found.pages, config, home)
 
 
 def _identity(platform: Platform) -> list[Change]:

@@ -1,0 +1,13 @@
+{{ config(indexes=[{'columns': ['practitioner_id'], 'unique': true}]) }}
+select
+  practitioner_id,
+  identifier,
+  keycloak_user_id,
+  family_name,
+  given_names,
+  gender,
+  phone,
+  email,
+  active,
+  last_updated
+from {{ ref('stg_practitioner') }}

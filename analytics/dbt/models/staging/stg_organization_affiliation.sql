@@ -1,0 +1,11 @@
+select
+  record.id as organization_affiliation_id,
+  coalesce({{ fhir_boolean("landed.resource ->> 'active'") }}, true) as active,
+  {{ reference_id('landed.resource', 'organization', 'Organization') }} as organization_id,
+  {{ reference_id('landed.resource', 'participatingOrganization', 'Organization') }}
+    as participating_organization_id,
+  {{ fhir_date("landed.resource #>> '{period,start}'") }} as starts_on,
+  {{ fhir_date("landed.resource #>> '{period,end}'") }} as ends_on,
+  jsonb_path_query_array(landed.resource, '$.location[*].reference') as location_references,
+  {{ change_columns() }}
+{{ from_landing('organization_affiliation') }}

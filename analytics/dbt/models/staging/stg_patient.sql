@@ -1,0 +1,23 @@
+select
+  record.id as patient_id,
+  {{ identifier('landed.resource', 'official') }} as identifier,
+  {{ identifier('landed.resource', 'secondary') }} as secondary_identifier,
+  {{ preferred('landed.resource', 'name', 'official') }} ->> 'family' as family_name,
+  {{ given_names(preferred('landed.resource', 'name', 'official')) }} as given_names,
+  landed.resource ->> 'gender' as gender,
+  {{ fhir_date("landed.resource ->> 'birthDate'") }} as birth_date,
+  {{ fhir_precision("landed.resource ->> 'birthDate'") }} as birth_date_precision,
+  landed.resource ->> 'birthDate' as birth_date_written,
+  coalesce(
+    {{ fhir_boolean("landed.resource ->> 'deceasedBoolean'") }}, landed.resource ? 'deceasedDateTime'
+  ) as deceased,
+  {{ fhir_date("landed.resource ->> 'deceasedDateTime'") }} as deceased_on,
+  {{ telecom('landed.resource', 'phone') }} as phone,
+  coalesce({{ fhir_boolean("landed.resource ->> 'active'") }}, true) as active,
+  landed.resource #>> '{address,0,city}' as address_city,
+  landed.resource #>> '{address,0,district}' as address_district,
+  {{ reference_id('landed.resource', 'managingOrganization', 'Organization') }}
+    as managing_organization_id,
+  {{ record_columns() }}
+{{ from_landing('patient') }}
+{{ join_tags() }}

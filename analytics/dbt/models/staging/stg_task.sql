@@ -1,0 +1,25 @@
+select
+  record.id as task_id,
+  landed.resource ->> 'status' as status,
+  landed.resource ->> 'intent' as intent,
+  landed.resource ->> 'priority' as priority,
+  {{ reference_id('landed.resource', 'for', 'Patient') }} as patient_id,
+  {{ reference_id('landed.resource', 'for', 'Group') }} as household_id,
+  {{ reference_id('landed.resource', 'encounter', 'Encounter') }} as encounter_id,
+  {{ concept('landed.resource', 'code', 'code') }},
+  {{ concept('landed.resource', 'businessStatus', 'business_status') }},
+  landed.resource ->> 'description' as description,
+  {{ fhir_date("landed.resource ->> 'authoredOn'") }} as authored_on,
+  {{ fhir_time("landed.resource ->> 'authoredOn'") }} as authored_at,
+  {{ fhir_date("landed.resource ->> 'lastModified'") }} as modified_on,
+  {{ fhir_time("landed.resource ->> 'lastModified'") }} as modified_at,
+  {{ fhir_date("landed.resource #>> '{executionPeriod,start}'") }} as started_on,
+  {{ fhir_time("landed.resource #>> '{executionPeriod,start}'") }} as started_at,
+  {{ fhir_date("landed.resource #>> '{executionPeriod,end}'") }} as ended_on,
+  {{ fhir_time("landed.resource #>> '{executionPeriod,end}'") }} as ended_at,
+  {{ fhir_date("landed.resource #>> '{restriction,period,end}'") }} as due_on,
+  {{ reference_id('landed.resource', 'owner', 'Practitioner') }} as owner_practitioner_id,
+  {{ reference_id('landed.resource', 'basedOn,0', 'CarePlan') }} as care_plan_id,
+  {{ record_columns() }}
+{{ from_landing('task') }}
+{{ join_tags() }}

@@ -1,0 +1,155 @@
+"""One run: lock, load, transform, record."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import psycopg
+
+from fhirstack_sync import pipe, transform
+from fhirstack_sync.catalog import configured_catalog, state_messages, stream_name
+from fhirstack_sync.config import SWEEP, Config
+from fhirstack_sync.store import Outcome, Store, connect
+
+LOADED = "destination-warehouse:loaded"
+REJECTED = "source-fhir:rejected"
+
+Emit = Callable[[Mapping[str, Any]], None]
+"""Takes an event for people: ``progress``, ``log``, ``phase`` or ``done``."""
+
+
+def run(config: Config, emit: Emit, *, full: bool = False, wait_seconds: int = 600) -> Outcome:
+    """Carry everything new to the warehouse, and transform it. The record is kept in any case.
+
+    Raises BusyError when another run does not end in time, psycopg.OperationalError when the
+    warehouse cannot be reached; all other failures are in the outcome.
+    """
+    started = time.monotonic()
+    outcome = Outcome()
+    with connect(config.warehouse) as connection:
+        store = Store(connection)
+        store.lock(wait_seconds)
+        number = store.begin(full=full)
+        emit({"event": "phase", "phase": "load", "run": number})
+        try:
+            _load(config, store, number, outcome, emit, full=full)
+            _transform(config, store, outcome, emit, full=full)
+            outcome.status = "failed" if outcome.error else "ok"
+        except (pipe.ConnectorError, transform.TransformationError, OSError) as error:
+            outcome.status, outcome.error = "failed", str(error)
+        except psycopg.Error as error:
+            outcome.status, outcome.error = "failed", f"the warehouse: {error}".strip()
+        except BaseException:
+            outcome.status, outcome.error = "interrupted", "it was stopped"
+            raise
+        finally:
+            outcome.seconds = time.monotonic() - started
+            _finish(config, store, number, outcome)
+    emit({"event": "done", **_summary(number, outcome)})
+    return outcome
+
+
+def _load(
+    config: Config, store: Store, number: int, outcome: Outcome, emit: Emit, *, full: bool
+) -> None:
+    streams = [stream_name(name) for name in config.resource_types]
+    if full:
+        store.forget_states([*streams, SWEEP])
+    problems: list[str] = []
+
+    def heard(who: str, message: Mapping[str, Any]) -> None:
+        if who == "destination" and message["type"] == "STATE":
+            found = message["state"]["stream"]
+            name = found["stream_descriptor"]["name"]
+            state = found.get("stream_state") or {}
+            store.save_state(name, state)
+            outcome.count(name).watermark = state.get("cursor")
+        elif message["type"] == "TRACE":
+            _traced(message["trace"], outcome, problems, who)
+            emit({"event": "progress", **_totals(outcome)})
+        elif message["type"] == "LOG" and message["log"]["level"] in ("WARN", "ERROR", "FATAL"):
+            emit({"event": "log", "who": who, **message["log"]})
+
+    states = {k: v for k, v in store.states().items() if k in {*streams, SWEEP}}
+    try:
+        pipe.run(
+            pipe.Connector(config.python, "source_fhir", config.source),
+            pipe.Connector(config.python, "destination_warehouse", config.destination),
+            catalog=configured_catalog(config.resource_types, number, full=full),
+            state=state_messages(states),
+            heard=heard,
+            log=config.log,
+        )
+    except pipe.ConnectorError as error:
+        raise pipe.ConnectorError("; ".join([*problems, str(error)])) from error
+
+
+def _traced(trace: Mapping[str, Any], outcome: Outcome, problems: list[str], who: str) -> None:
+    """Take what a connector tells besides records: counts, rejected records, ends, errors."""
+    if trace["type"] == "ANALYTICS":
+        told = trace["analytics"]
+        if told["type"] == LOADED:
+            loaded = json.loads(told["value"])
+            count = outcome.count(loaded["stream"])
+            count.resources += loaded["written"]
+            count.deleted += loaded["deleted"]
+            count.rejected += loaded["rejected"]
+            count.bytes += loaded["bytes"]
+        elif told["type"] == REJECTED:
+            outcome.count(json.loads(told["value"])["stream"]).rejected += 1
+    elif trace["type"] == "STREAM_STATUS" and who == "source":
+        status = trace["stream_status"]
+        outcome.count(status["stream_descriptor"]["name"]).status = status["status"].lower()
+    elif trace["type"] == "ERROR":
+        problems.append(f"{who}: {trace['error']['message']}")
+
+
+def _transform(config: Config, store: Store, outcome: Outcome, emit: Emit, *, full: bool) -> None:
+    if config.transformation is None:
+        return
+    # The day, since ages and freshness go on also when nothing new comes.
+    revision, day = transform.revision(config.transformation), time.strftime("%Y-%m-%d")
+    made_with, last = f"{revision} {day}", store.last_transformation()
+    changed = outcome.total("resources") or outcome.total("deleted")
+    if not changed and not full and last == made_with:
+        outcome.transformed = made_with
+        return
+    emit({"event": "phase", "phase": "transform"})
+    # Another project may give its tables other columns: they are made from nothing.
+    other = last.partition(" ")[0] != revision
+    tested = transform.run(config.transformation, full=full or other)
+    emit({"event": "transformed", **asdict(tested)})
+    outcome.transformed = made_with
+    if tested.failed:
+        outcome.error = f"{len(tested.failed)} tests of the data failed: {', '.join(tested.failed)}"
+
+
+def _finish(config: Config, store: Store, number: int, outcome: Outcome) -> None:
+    """Record the end; over a new connection if the warehouse went away meanwhile."""
+    try:
+        store.finish(number, outcome)
+    except psycopg.OperationalError:
+        try:
+            with connect(config.warehouse) as connection:
+                Store(connection).finish(number, outcome)
+        except psycopg.OperationalError:
+            # The next run finds this one unfinished, and says that it was killed.
+            return
+
+
+def _totals(outcome: Outcome) -> dict[str, int]:
+    return {name: outcome.total(name) for name in ("resources", "deleted", "rejected", "bytes")}
+
+
+def _summary(number: int, outcome: Outcome) -> dict[str, Any]:
+    return {
+        "run": number,
+        "status": outcome.status,
+        "error": outcome.error,
+        "seconds": round(outcome.seconds, 3),
+        "watermark": outcome.watermark,
+        **_totals(outcome),
+        "streams": {name: asdict(count) for name, count in sorted(outcome.streams.items())},
+    }

@@ -1,0 +1,156 @@
+"""Checks of Superset: who gets in, and that its dashboards show what the warehouse holds."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from fhirstack.checks.analytics import needed, reading
+from fhirstack.checks.browser import browser, fill_login, keep_picture
+from fhirstack.checks.check import Check, FailedError, SkippedError, require, status_is
+from fhirstack.checks.session import Person, Session
+from fhirstack.services import warehouse
+from fhirstack.services.superset import names
+
+if TYPE_CHECKING:
+    from playwright.sync_api import BrowserContext, Page, Response
+
+ACTIVITY, QUALITY = "programme-activity", "data-quality"
+_NUMBER = re.compile(r"[\d,]+")
+
+
+def _need(session: Session) -> str:
+    """Return Superset's base. Raises SkippedError where it does not run."""
+    if not session.environment.runs("superset"):
+        raise SkippedError("this environment runs without Superset")
+    return session.environment.url("superset")
+
+
+def closed(session: Session) -> str:
+    base = _need(session)
+    for path in ("/api/v1/dashboard/", "/api/v1/database/", "/api/v1/security/roles/"):
+        status_is(session.http.get(base + path), 401, 403)
+    page = session.http.get(f"{base}/superset/dashboard/{ACTIVITY}/")
+    status_is(page, 302)
+    require("/login" in page.headers["location"], f"it leads to {page.headers['location']}")
+    form = {"username": "admin", "password": "admin", "provider": "db"}
+    answer = session.http.post(f"{base}/api/v1/security/login", json=form)
+    status_is(answer, 400, 401, 403, 404, 405)
+    for path in ("/health", "/metrics"):
+        status_is(session.http.get(base + path), 403, 404)
+    return "pages lead to the login, the API answers 401, passwords open nothing"
+
+
+def own_client(session: Session) -> str:
+    _need(session)
+    client = session.environment.realm.clients.superset.id
+    secret = session.secrets[names.CLIENT_SECRET].reveal()
+    person = session.people.viewer
+    for form in (
+        {"grant_type": "client_credentials"},
+        {
+            "grant_type": "password",
+            "username": person.username,
+            "password": person.password.reveal(),
+        },
+    ):
+        answer = session.http.post(session.token_endpoint, data=form, auth=(client, secret))
+        status_is(answer, 400, 401, 403, what=f"{form['grant_type']} with Superset's client")
+    return f"{client} has the authorization code grant only; the gateway knows no such client"
+
+
+def numbers(session: Session) -> str:
+    base = _need(session)
+    needed(session)
+    with browser(session) as context:
+        page = _log_in(context, base, session.people.viewer, f"/superset/dashboard/{QUALITY}/")
+        shown = _big_number(page, "Records in the warehouse")
+        held = _value(session, "SELECT sum(records) FROM marts_anonymous.freshness")
+        require(shown == held, f"{QUALITY} shows {shown} records, SQL counts {held}")
+        pictures = [_picture(session, page, QUALITY)]
+        asked = _asked(page, f"{base}/superset/dashboard/{ACTIVITY}/", "patients")
+        people = _big_number(page, "People registered")
+        counted = _value(
+            session,
+            "SELECT count(*) FROM marts_anonymous.patients"
+            " WHERE registered_month >= %s AND registered_month < %s",
+            *asked,
+        )
+        require(people == counted, f"{ACTIVITY} shows {people} people, SQL counts {counted}")
+        pictures.append(_picture(session, page, ACTIVITY))
+    return f"{shown:,} records, {people:,} people, as SQL counts them; {'; '.join(pictures)}"
+
+
+def no_role(session: Session) -> str:
+    base = _need(session)
+    with browser(session) as context:
+        page = context.new_page()
+        page.goto(f"{base}/login/keycloak")
+        fill_login(page, session.people.nurse.username, session.people.nurse.password.reveal())
+        page.wait_for_url(lambda url: url.startswith(base))
+        text = page.locator("body").inner_text()
+        require("No access" in text, f"a health worker sees: {text[:80]}")
+        answer = page.request.get(f"{base}/api/v1/dashboard/")
+        require(answer.status in (401, 403), f"her session reads dashboards: {answer.status}")
+    return "a person with no role of Superset's is told so and sees nothing"
+
+
+def _log_in(context: "BrowserContext", base: str, person: Person, path: str) -> "Page":
+    page = context.new_page()
+    page.set_viewport_size({"width": 1440, "height": 2000})
+    page.goto(f"{base}/login/keycloak")
+    fill_login(page, person.username, person.password.reveal())
+    page.wait_for_url(lambda url: url.startswith(base) and "/oauth-authorized" not in url)
+    page.goto(base + path)
+    return page
+
+
+def _big_number(page: "Page", title: str) -> int:
+    chart = page.locator(".dashboard-component-chart-holder").filter(
+        has=page.get_by_text(title, exact=True)
+    )
+    text = chart.locator(".header-line").first.inner_text()
+    found = _NUMBER.search(text)
+    if not found:
+        raise FailedError(f"the chart {title} shows {text!r}")
+    return int(found[0].replace(",", ""))
+
+
+def _asked(page: "Page", url: str, table: str) -> tuple[Any, Any]:
+    """Open a dashboard; return the time range that it asks a table for, as Superset tells it."""
+
+    def of_table(response: "Response") -> bool:
+        if "/api/v1/chart/data" not in response.url or response.status != 200:
+            return False
+        result = response.json()["result"][0]
+        return f"marts_anonymous.{table}" in result["query"] and "GROUP BY" not in result["query"]
+
+    with page.expect_response(of_table) as expected:
+        page.goto(url)
+    text = expected.value.json()["result"][0]["query"]
+    dates = re.findall(r"TO_DATE\('([\d-]+)'", text) or re.findall(r"'(\d{4}-\d\d-\d\d)", text)
+    if len(dates) < 2:
+        raise FailedError(f"no time range in: {text[:200]}")
+    return dates[0], dates[1]
+
+
+def _picture(session: Session, page: "Page", name: str) -> str:
+    """Keep a picture when every chart has come to rest."""
+    page.wait_for_function(
+        "() => document.querySelectorAll('.loading, [data-test=\"loading-indicator\"]').length == 0"
+    )
+    problems = page.locator('[data-test="alert-title"], .chart-error').all_inner_texts()
+    require(not problems, f"{name}: {'; '.join(problems[:2])}")
+    return keep_picture(session, page, f"superset-{name}")
+
+
+def _value(session: Session, statement: str, *values: Any) -> int:
+    with reading(session, warehouse.DASHBOARD) as connection:
+        row = connection.execute(statement.encode(), values).fetchone()
+    return int(row[0] or 0) if row else 0
+
+
+CHECKS = (
+    Check("superset.closed", "services.superset", "Superset wants Keycloak's login", closed),
+    Check("superset.client", "client.superset.separate", "Its client opens nothing", own_client),
+    Check("superset.numbers", "services.superset", "Dashboards show SQL's numbers", numbers),
+    Check("superset.no-role", "warehouse.separation", "Who has no role sees nothing", no_role),
+)

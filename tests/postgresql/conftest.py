@@ -1,0 +1,24 @@
+"""A PostgreSQL server of the tests' own: ``python -m tests.with_postgresql`` starts it."""
+
+import os
+
+import psycopg
+import pytest
+
+
+def connect(database: str = "postgres") -> psycopg.Connection:
+    return psycopg.connect(
+        host="127.0.0.1",
+        port=int(os.environ["TEST_POSTGRESQL_PORT"]),
+        user=os.environ["TEST_POSTGRESQL_USER"],
+        password=os.environ["TEST_POSTGRESQL_PASSWORD"],
+        dbname=database,
+        autocommit=True,
+    )
+
+
+def pytest_collection_modifyitems(items):
+    reason = "needs a server: python -m tests.with_postgresql python -m pytest -m postgresql"
+    for item in items if "TEST_POSTGRESQL_PORT" not in os.environ else []:
+        if "postgresql" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason=reason))
