@@ -110,6 +110,9 @@ def _pump(reader: subprocess.Popen[bytes], writer: subprocess.Popen[bytes], hear
     def forward() -> None:
         try:
             for line in out:
+                if not line.endswith(b"\n"):
+                    # Torn: the source was killed while it spoke.
+                    break
                 if not line.startswith(_RECORD):
                     tell("source", line)
                 into.write(line)

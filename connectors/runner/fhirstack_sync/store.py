@@ -1,5 +1,6 @@
 """What the runner keeps in the warehouse: the state of each stream, and a record of each run."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -146,6 +147,20 @@ class Store:
     def forget_states(self, streams: Iterable[str]) -> None:
         """Forget the states of these streams: the next run reads them from the beginning."""
         self.connection.execute("DELETE FROM sync.state WHERE stream = ANY(%s)", [list(streams)])
+
+    def reject(self, stream: str, name: str | None, reason: str) -> None:
+        """Note a resource that the source could not hand on; the destination notes its own.
+
+        One without an id is known by its reason.
+        """
+        known = name or f"unknown: {hashlib.sha256(reason.encode()).hexdigest()[:16]}"
+        self.connection.execute(
+            "INSERT INTO airbyte.rejected_records"
+            " (stream, id, reason, detail, first_seen, last_seen)"
+            " VALUES (%s, %s, %s, 'refused by the source', now(), now())"
+            " ON CONFLICT (stream, id) DO UPDATE SET reason = excluded.reason, last_seen = now()",
+            [stream, known, reason],
+        )
 
     def last_transformation(self) -> str:
         """Return what the last whole transformation was made with, or ''."""

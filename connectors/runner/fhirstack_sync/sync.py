@@ -34,11 +34,13 @@ def run(config: Config, emit: Emit, *, full: bool = False, wait_seconds: int = 6
         number = store.begin(full=full)
         emit({"event": "phase", "phase": "load", "run": number})
         try:
-            _load(config, store, number, outcome, emit, full=full)
+            # What came is transformed also when a type failed: one must not hold up all.
+            outcome.error = _load(config, store, number, outcome, emit, full=full)
             _transform(config, store, outcome, emit, full=full)
             outcome.status = "failed" if outcome.error else "ok"
-        except (pipe.ConnectorError, transform.TransformationError, OSError) as error:
-            outcome.status, outcome.error = "failed", str(error)
+        except (transform.TransformationError, OSError) as error:
+            outcome.status = "failed"
+            outcome.error = "; ".join(filter(None, (outcome.error, str(error))))
         except psycopg.Error as error:
             outcome.status, outcome.error = "failed", f"the warehouse: {error}".strip()
         except BaseException:
@@ -53,7 +55,8 @@ def run(config: Config, emit: Emit, *, full: bool = False, wait_seconds: int = 6
 
 def _load(
     config: Config, store: Store, number: int, outcome: Outcome, emit: Emit, *, full: bool
-) -> None:
+) -> str | None:
+    """Run the connectors; return what failed of it, if anything did."""
     streams = [stream_name(name) for name in config.resource_types]
     if full:
         store.forget_states([*streams, SWEEP])
@@ -67,7 +70,7 @@ def _load(
             store.save_state(name, state)
             outcome.count(name).watermark = state.get("cursor")
         elif message["type"] == "TRACE":
-            _traced(message["trace"], outcome, problems, who)
+            _traced(message["trace"], store, outcome, problems, who)
             emit({"event": "progress", **_totals(outcome)})
         elif message["type"] == "LOG" and message["log"]["level"] in ("WARN", "ERROR", "FATAL"):
             emit({"event": "log", "who": who, **message["log"]})
@@ -83,10 +86,13 @@ def _load(
             log=config.log,
         )
     except pipe.ConnectorError as error:
-        raise pipe.ConnectorError("; ".join([*problems, str(error)])) from error
+        return "; ".join([*problems, str(error)])
+    return None
 
 
-def _traced(trace: Mapping[str, Any], outcome: Outcome, problems: list[str], who: str) -> None:
+def _traced(
+    trace: Mapping[str, Any], store: Store, outcome: Outcome, problems: list[str], who: str
+) -> None:
     """Take what a connector tells besides records: counts, rejected records, ends, errors."""
     if trace["type"] == "ANALYTICS":
         told = trace["analytics"]
@@ -98,7 +104,9 @@ def _traced(trace: Mapping[str, Any], outcome: Outcome, problems: list[str], who
             count.rejected += loaded["rejected"]
             count.bytes += loaded["bytes"]
         elif told["type"] == REJECTED:
-            outcome.count(json.loads(told["value"])["stream"]).rejected += 1
+            rejected = json.loads(told["value"])
+            outcome.count(rejected["stream"]).rejected += 1
+            store.reject(rejected["stream"], rejected.get("id"), rejected["reason"])
     elif trace["type"] == "STREAM_STATUS" and who == "source":
         status = trace["stream_status"]
         outcome.count(status["stream_descriptor"]["name"]).status = status["status"].lower()
@@ -123,7 +131,8 @@ def _transform(config: Config, store: Store, outcome: Outcome, emit: Emit, *, fu
     emit({"event": "transformed", **asdict(tested)})
     outcome.transformed = made_with
     if tested.failed:
-        outcome.error = f"{len(tested.failed)} tests of the data failed: {', '.join(tested.failed)}"
+        failed = f"{len(tested.failed)} tests of the data failed: {', '.join(tested.failed)}"
+        outcome.error = "; ".join(filter(None, (outcome.error, failed)))
 
 
 def _finish(config: Config, store: Store, number: int, outcome: Outcome) -> None:
