@@ -23,9 +23,9 @@ class Warehouse:
 
 @dataclass(frozen=True)
 class Transformation:
-    """How dbt is called: its program, project, profiles, and where it may write."""
+    """How dbt is called: its Python, project, profiles, and where it may write."""
 
-    command: Path
+    python: Path
     project: Path
     profiles: Path
     target: Path
@@ -54,7 +54,7 @@ def load(path: Path) -> Config:
     warehouse = {**data["warehouse"], "password_file": Path(data["warehouse"]["password_file"])}
     transformation = None
     if (found := data.get("transformation")) is not None:
-        paths = {key: Path(found[key]) for key in ("command", "project", "profiles", "target")}
+        paths = {key: Path(found[key]) for key in ("python", "project", "profiles", "target")}
         transformation = Transformation(**paths, variables=found["variables"])
     return Config(
         python=Path(data["python"]),

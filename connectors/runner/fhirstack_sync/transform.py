@@ -8,6 +8,8 @@ from typing import Any
 
 from fhirstack_sync.config import Transformation
 
+Results = list[dict[str, Any]]
+
 _LAST_LINES = 30
 
 
@@ -40,15 +42,13 @@ def run(transformation: Transformation, *, full: bool) -> Tested:
 
     Raises TransformationError if a model fails.
     """
-    refresh = ["--full-refresh"] if full else []
-    results = _dbt(transformation, "run", *refresh)
+    results, tested = _dbt(transformation, full=full)
     made = [result for result in results if result["unique_id"].startswith("model.")]
     broken = [result for result in results if result["status"] not in ("success", "skipped")]
     if broken:
         raise TransformationError(
             "; ".join(f"{_name(result)}: {result['message']}" for result in broken[:3])
         )
-    tested = _dbt(transformation, "test", "--exclude-resource-type", "unit_test")
     by_status: dict[str, list[str]] = {}
     for result in (r for r in tested if r["unique_id"].startswith("test.")):
         by_status.setdefault(result["status"], []).append(_name(result))
@@ -58,38 +58,37 @@ def run(transformation: Transformation, *, full: bool) -> Tested:
     return Tested(len(made), passed, tuple(failed), tuple(warned))
 
 
-def _dbt(transformation: Transformation, verb: str, *arguments: str) -> list[dict[str, Any]]:
-    results = transformation.target / "run_results.json"
-    results.unlink(missing_ok=True)
-    transformation.target.mkdir(parents=True, exist_ok=True)
+def _dbt(transformation: Transformation, *, full: bool) -> tuple[Results, Results]:
+    """Return the results of the models and of the tests, as dbt wrote them."""
+    target = transformation.target
+    target.mkdir(parents=True, exist_ok=True)
+    kept = {step: target / f"{step}.json" for step in ("run", "test")}
+    for path in kept.values():
+        path.unlink(missing_ok=True)
     finished = subprocess.run(
         [
-            transformation.command,
+            *(transformation.python, "-m", "fhirstack_sync.dbt_process"),
+            *(target, "full" if full else "changed"),
             "--no-use-colors",
-            "--log-path",
-            transformation.target / "log",
-            verb,
-            "--project-dir",
-            transformation.project,
-            "--profiles-dir",
-            transformation.profiles,
-            "--target-path",
-            transformation.target,
-            "--vars",
-            json.dumps(dict(transformation.variables)),
-            *arguments,
+            f"--project-dir={transformation.project}",
+            f"--profiles-dir={transformation.profiles}",
+            f"--target-path={target}",
+            f"--log-path={target / 'log'}",
+            f"--vars={json.dumps(dict(transformation.variables))}",
         ],
-        cwd=transformation.target,
+        cwd=target,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         check=False,
     )
-    # dbt ends with 1 also for a test that failed; what it wrote tells the two apart.
-    if finished.returncode not in (0, 1) or not results.exists():
+    if finished.returncode or not kept["run"].exists():
         raise TransformationError(_last(finished.stdout))
-    found: list[dict[str, Any]] = json.loads(results.read_text(encoding="utf-8"))["results"]
-    return found
+    found = [
+        json.loads(path.read_text(encoding="utf-8"))["results"] if path.exists() else []
+        for path in kept.values()
+    ]
+    return found[0], found[1]
 
 
 def _name(result: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from fhirstack import __version__
-from fhirstack.cli import demo, local, site, sync, verify
+from fhirstack.cli import demo, local, render, site, sync, verify
 from fhirstack.cli.console import console
 from fhirstack.errors import ExitCode, FhirstackError
 
@@ -21,6 +21,7 @@ site.register(app)
 local.register(app)
 verify.register(app)
 sync.register(app)
+render.register(app)
 demo.register(app)
 
 

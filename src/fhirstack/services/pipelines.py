@@ -103,7 +103,7 @@ def runner(context: Context) -> dict[str, Any]:
             "password_file": str(context.config(NAME, "password")),
         },
         "transformation": {
-            "command": str(context.artifacts[DBT] / "bin/dbt"),
+            "python": str(context.artifacts[DBT] / "bin/python"),
             "project": str(context.artifacts[PROGRAMS] / "dbt"),
             "profiles": str(context.config(NAME)),
             "target": str(context.data(NAME) / "dbt"),

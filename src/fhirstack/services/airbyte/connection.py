@@ -1,6 +1,5 @@
 """The platform's one connection: FHIR gateway to warehouse, as data for its API or a person."""
 
-import re
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +12,6 @@ from fhirstack.services import pipelines, warehouse
 
 IMAGES = {"source": "fhirstack/source-fhir", "destination": "fhirstack/destination-warehouse"}
 SWEEP = "resource_ids"
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 _HEADER = """\
 # The connection of Airbyte's platform, with the names of its public API.
@@ -86,7 +84,7 @@ def connection(environment: Environment) -> Connection | None:
     """Return the connection; None where the runner carries the data."""
     if not environment.runs("airbyte") or environment.analytics.airbyte != "platform":
         return None
-    names = [_HUMP.sub("_", kind).lower() for kind in TYPES]
+    names = [pipelines.table_of(kind) for kind in TYPES]
     return Connection(
         name="fhir-to-warehouse",
         source=Connector("fhir", IMAGES["source"], _source(environment)),

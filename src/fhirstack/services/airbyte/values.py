@@ -18,14 +18,13 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Chart:
-    """Where the chart is, and the version whose values these are."""
+    """The chart, and the version whose values these are."""
 
-    repository: str
     name: str
     version: str
 
 
-CHART = Chart("https://airbytehq.github.io/charts", "airbyte", "2.3.0")
+CHART = Chart("airbyte", "2.3.0")
 
 DATABASE = Database(
     name="airbyte",
@@ -63,7 +62,7 @@ _COMPONENTS = {
 """CPU asked for, memory asked for, and memory at most: they fit beside Superset on 8 GB."""
 
 _HEADER = f"""\
-# Values of the Helm chart {CHART.name} {CHART.version} ({CHART.repository}).
+# Values of the Helm chart {CHART.name} {CHART.version}.
 # Rendered from the site; not proved: the platform has not run with these values here.
 # Secrets stand in the cluster's secret {SECRET!r}, never in this file.
 """
