@@ -1,5 +1,7 @@
 """The warehouse's roles, schemas and rights: made, kept, and put right after any hand's change."""
 
+from dataclasses import replace
+
 import psycopg
 import pytest
 
@@ -136,3 +138,23 @@ def test_what_others_made_is_told_and_kept():
         execute("DROP SCHEMA by_hand")
         execute("DROP OWNED BY report_tool")
         execute("DROP ROLE report_tool")
+
+
+def test_an_extension_that_is_needed_is_made_and_another_is_told():
+    needing = replace(warehouse.database(), extensions=("pg_trgm",))
+
+    def plan():
+        with connect() as connection:
+            found = databases.plan(connection, (keycloak.DATABASE, needing), SECRETS, connect)
+            for change in found:
+                if change.apply:
+                    change.apply()
+            return found
+
+    (made,) = plan()
+    assert (made.address, made.after) == ("databases/warehouse/extensions", ["pg_trgm"])
+    assert plan() == []
+    (told,) = planned()
+    assert told.action is Action.REPORT
+    assert told.address == "databases/warehouse/extensions/pg_trgm"
+    execute("DROP EXTENSION pg_trgm")

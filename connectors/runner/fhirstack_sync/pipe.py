@@ -14,6 +14,8 @@ from typing import IO, Any
 _RECORD = b'{"type":"RECORD"'
 _STOP_SECONDS = 20
 _BUFFER = 1 << 20
+_LOG_BYTES = 5 << 20
+"""Beyond this, what the connectors say on standard error begins a new file."""
 
 
 class ConnectorError(Exception):
@@ -46,7 +48,11 @@ def run(
 
     States that the destination says are committed: it says a state only then.
     """
-    with tempfile.TemporaryDirectory(prefix="sync-") as name, log.open("ab") as errors:
+    begun_anew = log.exists() and log.stat().st_size > _LOG_BYTES
+    with (
+        tempfile.TemporaryDirectory(prefix="sync-") as name,
+        log.open("wb" if begun_anew else "ab") as errors,
+    ):
         files = {key: Path(name, f"{key}.json") for key in ("catalog", "state")}
         files["catalog"].write_text(json.dumps(catalog), encoding="utf-8")
         files["state"].write_text(json.dumps(state), encoding="utf-8")

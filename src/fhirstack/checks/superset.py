@@ -54,7 +54,16 @@ def own_client(session: Session) -> str:
     ):
         answer = session.http.post(session.token_endpoint, data=form, auth=(client, secret))
         status_is(answer, 400, 401, 403, what=f"{form['grant_type']} with Superset's client")
-    return f"{client} has the authorization code grant only; the gateway knows no such client"
+    realm = f"/{session.environment.realm.name}"
+    (found,) = session.admin.get(f"{realm}/clients", clientId=client)
+    token = session.admin.get(
+        f"{realm}/clients/{found['id']}/evaluate-scopes/generate-example-access-token",
+        userId=session.people.administrator.user_id,
+        scope="openid",
+    )
+    held = sorted({"realm_access", "resource_access", "fhir_core_app_id"} & token.keys())
+    require(not held, f"an administrator's token for it carries {', '.join(held)}")
+    return f"{client} has the authorization code grant only, and no role in its access tokens"
 
 
 def numbers(session: Session) -> str:

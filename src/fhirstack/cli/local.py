@@ -128,6 +128,10 @@ def _addresses(platform: Platform) -> Table:
     table.add_column("what", no_wrap=True)
     table.add_column("address or account", overflow="fold")
     table.add_row("FHIR (gateway)", environment.fhir_base)
+    if environment.runs("superset"):
+        table.add_row("Dashboards (Superset)", environment.url("superset"))
+    if fhir_web.reason(environment) is None:
+        table.add_row("FHIR Web", environment.url("web"))
     table.add_row("Keycloak realm", environment.issuer)
     table.add_row("Keycloak console", f"{platform.keycloak_inside}/admin (this machine only)")
     table.add_row("Its user", f"{CONSOLE_USER}: ./fhirstack secret {CONSOLE_SECRET}{option}")

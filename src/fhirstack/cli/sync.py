@@ -33,9 +33,11 @@ def sync(
     if format not in ("table", "json"):
         raise UsageError(f"no format {format}", remedy="Use table or json.")
     found = existing(name)
+    option = "" if name == stacks.DEFAULT_NAME else f" --name {name}"
     if not found.analytics:
         raise UsageError(
-            f"the stack {name} runs without analytics", remedy="./fhirstack up --with analytics"
+            f"the stack {name} runs without analytics",
+            remedy=f"./fhirstack up --with analytics{option}",
         )
     done = _show(run(open_platform(found), full=full))
     if format == "json":
@@ -43,7 +45,9 @@ def sync(
     else:
         _print(done)
     if done["status"] != "ok":
-        raise CheckFailedError(f"not all is well: {done['error']}", remedy="./fhirstack logs sync")
+        raise CheckFailedError(
+            f"not all is well: {done['error']}", remedy=f"./fhirstack logs sync{option}"
+        )
 
 
 def _show(events: Iterable[Event]) -> dict[str, Any]:

@@ -142,6 +142,7 @@ class Database:
     versions: tuple[str, ...] = ()
     logins: tuple[Login, ...] = ()
     schemas: tuple[Schema, ...] = ()
+    extensions: tuple[str, ...] = ()
 
     @property
     def every_login(self) -> tuple[Login, ...]:
