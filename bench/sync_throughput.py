@@ -165,10 +165,7 @@ def _watched(
     command: list[str], environment: dict[str, str], platform: Platform | None = None
 ) -> tuple[str, float, Watch]:
     """Run to its end; return what it printed, the seconds, and the memory."""
-    as_owner: dict[str, Any] = {}
-    if platform and platform.owner.switches:
-        owner = platform.owner
-        as_owner = {"user": owner.uid, "group": owner.gid, "extra_groups": []}
+    as_owner = platform.owner.process_options if platform else {}
     began = time.perf_counter()
     process = subprocess.Popen(
         command,

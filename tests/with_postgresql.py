@@ -26,7 +26,7 @@ def main() -> int:
     """Start, run, stop; return the command's exit code."""
     home = postgresql() / "bin"
     owner = service_account()
-    as_owner = {"user": owner.uid, "group": owner.gid, "extra_groups": []} if owner.switches else {}
+    as_owner = owner.process_options
     directory = Path(tempfile.mkdtemp(prefix="fhirstack-postgresql-"))
     os.chown(directory, owner.uid, owner.gid)
     password = secrets.token_urlsafe(16)

@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from fhirstack.bundle.programs import disk_error
 from fhirstack.errors import UnreachableError
@@ -26,6 +27,13 @@ class Account:
     def switches(self) -> bool:
         """Whether processes must be started under another user than ours."""
         return self.uid != os.geteuid()
+
+    @property
+    def process_options(self) -> dict[str, Any]:
+        """What ``subprocess`` must be told to start a program as this user."""
+        if not self.switches:
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
 def service_account() -> Account:

@@ -25,7 +25,6 @@ def converge(platform: Platform) -> list[Change]:
 
 
 def _run(platform: Platform, *, check: bool) -> dict[str, Any]:
-    owner = platform.owner
     log = platform.stack.path("log", "superset-setup.log")
     with log.open("ab") as errors:
         finished = subprocess.run(
@@ -39,10 +38,8 @@ def _run(platform: Platform, *, check: bool) -> dict[str, Any]:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=errors,
-            user=owner.uid if owner.switches else None,
-            group=owner.gid if owner.switches else None,
-            extra_groups=[] if owner.switches else None,
             check=False,
+            **platform.owner.process_options,
         )
     if finished.returncode >= FAILED or not finished.stdout:
         raise UnreachableError(

@@ -163,10 +163,8 @@ class Supervisor:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            user=owner.uid if owner.switches else None,
-            group=owner.gid if owner.switches else None,
-            extra_groups=[] if owner.switches else None,
             check=False,
+            **owner.process_options,
         )
         deadline = time.monotonic() + limit_seconds
         while not self.running():

@@ -41,8 +41,7 @@ def run(platform: Platform, *, full: bool = False, wait_seconds: int = 900) -> I
         )
     options = [f"--wait={wait_seconds}", *(["--full"] if full else [])]
     command, environment = pipelines.process(platform.context, "run", *options)
-    owner = platform.owner
-    make_directory(platform.stack.path("data", pipelines.NAME), owner)
+    make_directory(platform.stack.path("data", pipelines.NAME), platform.owner)
     last: Event = {}
     process = subprocess.Popen(
         command,
@@ -59,11 +58,9 @@ def run(platform: Platform, *, full: bool = False, wait_seconds: int = 900) -> I
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        user=owner.uid if owner.switches else None,
-        group=owner.gid if owner.switches else None,
-        extra_groups=[] if owner.switches else None,
         # Ctrl-C is for us alone: the runner is told to stop, and records that it was.
         process_group=0,
+        **platform.owner.process_options,
     )
     try:
         for line in process.stdout or ():
