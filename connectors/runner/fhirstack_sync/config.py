@@ -23,12 +23,13 @@ class Warehouse:
 
 @dataclass(frozen=True)
 class Transformation:
-    """How dbt is called: its Python, project, profiles, and where it may write."""
+    """How dbt is called: its Python, project, profiles, and where it may write and log."""
 
     python: Path
     project: Path
     profiles: Path
     target: Path
+    log: Path
     variables: Mapping[str, Any]
 
 
@@ -54,7 +55,9 @@ def load(path: Path) -> Config:
     warehouse = {**data["warehouse"], "password_file": Path(data["warehouse"]["password_file"])}
     transformation = None
     if (found := data.get("transformation")) is not None:
-        paths = {key: Path(found[key]) for key in ("python", "project", "profiles", "target")}
+        paths = {
+            key: Path(found[key]) for key in ("python", "project", "profiles", "target", "log")
+        }
         transformation = Transformation(**paths, variables=found["variables"])
     return Config(
         python=Path(data["python"]),

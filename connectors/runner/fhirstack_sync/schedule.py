@@ -73,5 +73,6 @@ def keep_running(config: Config, emit: sync.Emit, stop: threading.Event) -> None
             stop.wait(max(config.every_minutes * 60 - (time.monotonic() - began), 1))
     finally:
         server.shutdown()
+        server.server_close()
         thread.join()
         sys.stdout.flush()

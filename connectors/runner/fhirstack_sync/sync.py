@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -15,6 +16,9 @@ from fhirstack_sync.store import Outcome, Store, connect
 
 LOADED = "destination-warehouse:loaded"
 REJECTED = "source-fhir:rejected"
+
+Rejected = tuple[str, str | None, str]
+"""Stream, id if it has one, and reason."""
 
 Emit = Callable[[Mapping[str, Any]], None]
 """Takes an event for people: ``progress``, ``log``, ``phase`` or ``done``."""
@@ -61,21 +65,31 @@ def _load(
     if full:
         store.forget_states([*streams, SWEEP])
     problems: list[str] = []
+    rejected: list[Rejected] = []
+
+    def keep_rejected() -> None:
+        # Their table is the destination's, and on the first run it makes it as it begins.
+        while rejected:
+            store.reject(*rejected[0])
+            del rejected[0]
 
     def heard(who: str, message: Mapping[str, Any]) -> None:
         if who == "destination" and message["type"] == "STATE":
+            # Before the state, after which they are not told again.
+            keep_rejected()
             found = message["state"]["stream"]
             name = found["stream_descriptor"]["name"]
             state = found.get("stream_state") or {}
             store.save_state(name, state)
             outcome.count(name).watermark = state.get("cursor")
         elif message["type"] == "TRACE":
-            _traced(message["trace"], store, outcome, problems, who)
+            _traced(message["trace"], outcome, problems, rejected, who)
             emit({"event": "progress", **_totals(outcome)})
         elif message["type"] == "LOG" and message["log"]["level"] in ("WARN", "ERROR", "FATAL"):
             emit({"event": "log", "who": who, **message["log"]})
 
     states = {k: v for k, v in store.states().items() if k in {*streams, SWEEP}}
+    failed = None
     try:
         pipe.run(
             pipe.Connector(config.python, "source_fhir", config.source),
@@ -86,12 +100,19 @@ def _load(
             log=config.log,
         )
     except pipe.ConnectorError as error:
-        return "; ".join([*problems, str(error)])
-    return None
+        failed = "; ".join([*problems, str(error)])
+    # A destination that never began has made no table: they will be told again.
+    with suppress(psycopg.errors.UndefinedTable):
+        keep_rejected()
+    return failed
 
 
 def _traced(
-    trace: Mapping[str, Any], store: Store, outcome: Outcome, problems: list[str], who: str
+    trace: Mapping[str, Any],
+    outcome: Outcome,
+    problems: list[str],
+    rejected: list[Rejected],
+    who: str,
 ) -> None:
     """Take what a connector tells besides records: counts, rejected records, ends, errors."""
     if trace["type"] == "ANALYTICS":
@@ -104,9 +125,9 @@ def _traced(
             count.rejected += loaded["rejected"]
             count.bytes += loaded["bytes"]
         elif told["type"] == REJECTED:
-            rejected = json.loads(told["value"])
-            outcome.count(rejected["stream"]).rejected += 1
-            store.reject(rejected["stream"], rejected.get("id"), rejected["reason"])
+            found = json.loads(told["value"])
+            outcome.count(found["stream"]).rejected += 1
+            rejected.append((found["stream"], found.get("id"), found["reason"]))
     elif trace["type"] == "STREAM_STATUS" and who == "source":
         status = trace["stream_status"]
         outcome.count(status["stream_descriptor"]["name"]).status = status["status"].lower()

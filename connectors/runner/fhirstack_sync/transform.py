@@ -73,7 +73,7 @@ def _dbt(transformation: Transformation, *, full: bool) -> tuple[Results, Result
             f"--project-dir={transformation.project}",
             f"--profiles-dir={transformation.profiles}",
             f"--target-path={target}",
-            f"--log-path={target / 'log'}",
+            f"--log-path={transformation.log}",
             f"--vars={json.dumps(dict(transformation.variables))}",
         ],
         cwd=target,

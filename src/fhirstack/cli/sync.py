@@ -46,7 +46,7 @@ def sync(
         _print(done)
     if done["status"] != "ok":
         raise CheckFailedError(
-            f"not all is well: {done['error']}", remedy=f"./fhirstack logs sync{option}"
+            f"not all is well: {done['error']}", remedy=f"./fhirstack logs sync-connectors{option}"
         )
 
 

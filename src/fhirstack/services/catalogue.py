@@ -1,6 +1,6 @@
 """All services of the platform, and what they need together."""
 
-from fhirstack.model.site import Environment
+from fhirstack.model.site import Environment, WebService
 from fhirstack.services import (
     edge,
     fhir_gateway,
@@ -34,13 +34,22 @@ SECRETS: tuple[str, ...] = (
 
 
 def databases(environment: Environment) -> tuple[Database, ...]:
-    """Return every database that the services need."""
-    found = [keycloak.DATABASE, fhir_server.database(environment)]
-    if environment.runs("superset"):
-        found.append(superset.DATABASE)
-    if environment.runs("airbyte"):
-        found.append(warehouse.database())
-    return tuple(found)
+    """Return every database that the services of an environment need."""
+    return tuple(d for service, d in _databases(environment) if environment.runs(service))
+
+
+def every_database(environment: Environment) -> tuple[Database, ...]:
+    """Return the databases of all services, also of those that do not run."""
+    return tuple(database for _, database in _databases(environment))
+
+
+def _databases(environment: Environment) -> tuple[tuple[WebService, Database], ...]:
+    return (
+        ("keycloak", keycloak.DATABASE),
+        ("fhir", fhir_server.database(environment)),
+        ("superset", superset.DATABASE),
+        ("airbyte", warehouse.database()),
+    )
 
 
 def redis_users(environment: Environment) -> tuple[redis.User, ...]:

@@ -19,8 +19,8 @@ CLIENT_SECRET = "client-pipelines"  # noqa: S105 - a secret's name
 PYTHON, DBT, PROGRAMS = "connectors", "dbt", "pipelines"
 """The artifacts: two Python environments, and the connectors' and dbt project's own files."""
 
-OVERLAP_SECONDS = 120
-"""How late a write may become visible: more than any request's limit at edge and gateway."""
+OVERLAP_SECONDS = 180
+"""How late a write may become visible: more than the edge lets a request last (130 s)."""
 
 
 def table_of(resource_type: str) -> str:
@@ -107,11 +107,12 @@ def runner(context: Context) -> dict[str, Any]:
             "project": str(context.artifacts[PROGRAMS] / "dbt"),
             "profiles": str(context.config(NAME)),
             "target": str(context.data(NAME) / "dbt"),
+            "log": str(context.log_root),
             "variables": variables(context.environment),
         },
         "every_minutes": context.environment.analytics.every_minutes,
         "metrics": {"host": metrics.host, "port": metrics.port},
-        "log": str(context.data(NAME) / "connectors.log"),
+        "log": str(context.log_root / "sync-connectors.log"),
     }
 
 

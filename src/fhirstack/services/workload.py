@@ -82,6 +82,7 @@ class Context:
     data_root: PurePosixPath
     run_root: PurePosixPath
     tls_root: PurePosixPath
+    log_root: PurePosixPath
     secrets: Mapping[str, Secret]
     tls_digest: str = ""
     """Changes with any certificate: what reads certificates at start depends on it."""

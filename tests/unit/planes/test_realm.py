@@ -7,7 +7,7 @@ import pytest
 
 from fhirstack.errors import UsageError
 from fhirstack.model.local import local_environment
-from fhirstack.model.site import Kind
+from fhirstack.model.site import Kind, SupersetClient
 from fhirstack.planes.iam import realm, roles
 from fhirstack.planes.iam.plan import refuse_implicit_in_production
 from fhirstack.secret import Secret
@@ -30,11 +30,23 @@ FLOWS = (
         ("opensrp-android", (True, False, False, True, False)),
         ("fhir-web", (False, True, False, False, False)),
         ("data-pipelines", (False, False, False, False, True)),
+        ("superset", (False, True, False, False, False)),
     ],
 )
-def test_the_three_clients_are_as_the_page_says(client, flows):
+def test_the_clients_are_as_the_page_says(client, flows):
     assert tuple(CLIENTS[client].fields[flow] for flow in FLOWS) == flows
     assert (CLIENTS[client].secret is None) == flows[0]
+
+
+def test_supersets_tokens_carry_no_role_and_its_id_is_the_sites():
+    assert not {"roles", realm.CLAIM} & set(CLIENTS["superset"].scopes)
+    clients = ENVIRONMENT.realm.clients
+    named = clients.model_copy(update={"superset": SupersetClient(id="boards")})
+    environment = ENVIRONMENT.model_copy(
+        update={"realm": ENVIRONMENT.realm.model_copy(update={"clients": named})}
+    )
+    found = realm.clients(environment, SECRETS, ())[-1]
+    assert (found.id, found.fields["clientId"]) == ("boards", "boards")
 
 
 def test_redirects_are_exact():

@@ -66,6 +66,7 @@ def context_of(root: Path, setting: FhirWeb, port: int = 18430) -> Context:
         data_root=PurePosixPath(root / "data"),
         run_root=PurePosixPath(root / "run"),
         tls_root=PurePosixPath(root / "tls"),
+        log_root=PurePosixPath(root / "log"),
         secrets={n: Secret(f"SECRET-{n}-$'\"") for n in (*fhir_web.SECRETS, "client-web")},
     )
 

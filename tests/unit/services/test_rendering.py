@@ -34,6 +34,7 @@ CONTEXT = Context(
     data_root=PurePosixPath("/stacks/one/data"),
     run_root=PurePosixPath("/stacks/one/run"),
     tls_root=PurePosixPath("/stacks/one/tls"),
+    log_root=PurePosixPath("/stacks/one/log"),
     secrets=SECRETS,
 )
 WORKLOADS = {workload.name: workload for workload in catalogue.workloads(CONTEXT)}

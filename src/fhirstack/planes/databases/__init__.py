@@ -1,6 +1,6 @@
 """The plane ``databases``: PostgreSQL roles, databases, schemas and rights."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import NamedTuple
 
 import psycopg
@@ -46,10 +46,12 @@ def plan(
     desired: tuple[Database, ...],
     secrets: Mapping[str, Secret],
     open_database: Open,
+    unused: tuple[Database, ...] = (),
 ) -> list[Change]:
     """Return the changes, in the order to make them; foreign things are only reported.
 
-    ``connection`` is the administrator's, to the database ``postgres``.
+    ``connection`` is the administrator's, to the database ``postgres``. ``unused`` are databases
+    of services that do not run now: their data is kept.
     """
     observed_roles, databases = roles.observe(connection), observe(connection)
     changes = []
@@ -62,14 +64,19 @@ def plan(
         changes += grants.plan(database, open_database, own_roles, exists=found is not None)
         changes += extensions.plan(database, open_database, exists=found is not None)
         changes += roles.settings(connection, database.name, database.logins)
-    changes += _foreign("roles", observed_roles.keys() - own_roles)
-    changes += _foreign("databases", databases.keys() - {d.name for d in desired})
+    rested = {login.role for d in unused for login in d.every_login}
+    changes += _told("roles", observed_roles.keys() - own_roles, rested)
+    others = databases.keys() - {database.name for database in desired}
+    changes += _told("databases", others, {database.name for database in unused})
     return changes
 
 
-def _foreign(kind: str, names: Iterable[str]) -> list[Change]:
-    reason = "not made by fhirstack: left as it is"
-    return [Change(PLANE, f"{kind}/{name}", Action.REPORT, reason=reason) for name in sorted(names)]
+def _told(kind: str, names: Iterable[str], unused: Container[str]) -> list[Change]:
+    kept, foreign = "not used now: kept", "not made by fhirstack: left as it is"
+    return [
+        Change(PLANE, f"{kind}/{name}", Action.REPORT, reason=kept if name in unused else foreign)
+        for name in sorted(names)
+    ]
 
 
 def _database(

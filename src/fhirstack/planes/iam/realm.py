@@ -189,9 +189,10 @@ def clients(
 
 def _superset(environment: Environment, secret: Secret) -> DesiredClient:
     """Return Superset's client. Its access tokens carry no role: they open nothing elsewhere."""
+    declared = environment.realm.clients.superset
     return DesiredClient(
-        environment.realm.clients.superset.id,
-        identity.client_fields(environment),
+        declared.id,
+        {**_flows(declared, "Superset"), **identity.client_fields(environment)},
         secret,
         identity.client_mappers(),
         None,

@@ -90,7 +90,8 @@ class Platform:
         The changes are made over ``connection``, an administrator's.
         """
         desired = catalogue.databases(self.environment)
-        return databases.plan(connection, desired, self.secrets, self.superuser)
+        unused = tuple(d for d in catalogue.every_database(self.environment) if d not in desired)
+        return databases.plan(connection, desired, self.secrets, self.superuser, unused)
 
     def fhir(self) -> httpx.Client:
         """Return a client of the FHIR server itself, past the gateway."""
@@ -114,6 +115,7 @@ def open_platform(stack: Stack, *, make: bool = False) -> Platform:
         data_root=PurePosixPath(stack.path("data")),
         run_root=PurePosixPath(stack.path("run")),
         tls_root=PurePosixPath(stack.path("tls")),
+        log_root=PurePosixPath(stack.path("log")),
         secrets=values,
         tls_digest=certificates.digest(stack.path("tls")),
     )

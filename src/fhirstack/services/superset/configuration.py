@@ -8,7 +8,7 @@ from jinja2 import StrictUndefined
 
 from fhirstack.services import postgresql, redis
 from fhirstack.services.superset import names
-from fhirstack.services.superset.identity import CLIENT_ID, ROLES, ROLES_CLAIM
+from fhirstack.services.superset.identity import ROLES, ROLES_CLAIM
 from fhirstack.services.workload import Context
 
 
@@ -33,7 +33,7 @@ def render_config(context: Context) -> str:
         redis_prefix=names.REDIS_PREFIX,
         issuer=environment.issuer,
         public_base=environment.url("superset"),
-        client_id=CLIENT_ID,
+        client_id=context.environment.realm.clients.superset.id,
         client_secret=context.secret(names.CLIENT_SECRET),
         roles={realm_role: [role] for realm_role, role in ROLES.items()},
         roles_claim=ROLES_CLAIM,

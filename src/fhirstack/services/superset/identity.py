@@ -4,7 +4,6 @@ from typing import Any
 
 from fhirstack.model.site import Environment
 
-CLIENT_ID = "superset"
 PROVIDER = "keycloak"
 
 ROLES = {
@@ -18,21 +17,9 @@ ROLES_CLAIM = "roles"
 
 
 def client_fields(environment: Environment) -> dict[str, Any]:
-    """Return the client as Keycloak must have it. One flow alone: authorization code, with PKCE."""
+    """Return what is Superset's own of its client: addresses, PKCE, how long a login lasts."""
     base = environment.url("superset")
     return {
-        "clientId": CLIENT_ID,
-        "name": "Superset",
-        "enabled": True,
-        "protocol": "openid-connect",
-        "publicClient": False,
-        "clientAuthenticatorType": "client-secret",
-        "standardFlowEnabled": True,
-        "implicitFlowEnabled": False,
-        "directAccessGrantsEnabled": False,
-        "serviceAccountsEnabled": False,
-        "consentRequired": False,
-        "fullScopeAllowed": True,
         "redirectUris": [f"{base}/oauth-authorized/{PROVIDER}"],
         "webOrigins": [base],
         "attributes": {

@@ -1,0 +1,116 @@
+"""The commands' words for analytics: what is refused, with its remedy, before anything is done."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from fhirstack.cli import local
+from fhirstack.cli import sync as command
+from fhirstack.cli.main import app
+from fhirstack.errors import FhirstackError, UsageError
+from fhirstack.planes.local import stack
+from fhirstack.planes.local.account import Account, make_directory
+
+OWN = Account("me", os.geteuid(), os.getegid())
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("FHIRSTACK_HOME", str(tmp_path))
+    return tmp_path
+
+
+def made(**options: bool) -> stack.Stack:
+    found = replace(stack.new("one", 20000), **options)
+    make_directory(found.root, OWN)
+    stack.record(found, OWN)
+    return found
+
+
+def refused(*words: str) -> FhirstackError:
+    error = CliRunner().invoke(app, list(words)).exception
+    assert isinstance(error, FhirstackError), error
+    return error
+
+
+def test_a_stack_without_analytics_has_nothing_to_carry(home: Path):
+    made(analytics=False)
+    error = refused("sync", "--name", "one")
+    assert error.exit_code == 2
+    assert "without analytics" in error.what
+    assert "--with analytics" in error.remedy
+
+
+def test_the_remedy_names_the_stack(home: Path):
+    made(analytics=False)
+    assert "--name one" in refused("sync", "--name", "one").remedy
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("sync", "--name", "none"), "there is no stack none"),
+        (("sync", "--format", "xml"), "no format xml"),
+        (("up", "--without", "superset"), "there is no part superset"),
+        (("up", "--with", "everything"), "there is no part everything"),
+        (("up", "--with", "analytics", "--without", "analytics"), "contradict"),
+    ],
+)
+def test_wrong_usage_is_said(home: Path, words: tuple[str, ...], says: str):
+    error = refused(*words)
+    assert isinstance(error, UsageError)
+    assert says in str(error)
+    assert error.remedy or "contradict" in says
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("without", "added", "wanted"),
+    [("", "", None), ("analytics", "", False), ("", "analytics", True)],
+)
+def test_what_is_asked_for(without: str, added: str, wanted: bool | None):
+    assert local._analytics(without, added) is wanted
+
+
+DONE = {
+    "event": "done",
+    "run": 7,
+    "status": "ok",
+    "error": None,
+    "seconds": 1.5,
+    "resources": 1200,
+    "deleted": 1,
+    "rejected": 0,
+    "bytes": 2_000_000,
+    "streams": {
+        "patient": {"resources": 1200, "deleted": 1, "rejected": 0},
+        "group": {"resources": 0, "deleted": 0, "rejected": 0},
+    },
+}
+
+
+def test_a_run_is_told_with_its_tables(capsys: pytest.CaptureFixture[str]):
+    tested = {"event": "transformed", "models": 3, "passed": 9, "failed": [], "warned": ["late"]}
+    done = command._show([{"event": "phase", "phase": "load"}, tested, DONE])
+    command._print(done)
+    out = capsys.readouterr().out
+    assert "patient" in out
+    assert "1,200" in out
+    assert "group" not in out
+    assert "3 models made, 9 tests passed." in out
+    assert "late" in out
+    assert "Run 7: ok, 1,200 resources (2.0 MB) in 1.5 s." in out
+
+
+def test_nothing_new_is_said(capsys: pytest.CaptureFixture[str]):
+    command._print(command._show([{**DONE, "streams": {}, "resources": 0}]))
+    assert "Nothing is new." in capsys.readouterr().out
+
+
+def test_what_a_connector_warns_of_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]):
+    log = {"event": "log", "who": "source", "level": "WARN", "message": "[bold]x[/bold] refused"}
+    command._show([log, DONE])
+    assert "source: [bold]x[/bold] refused" in capsys.readouterr().err
