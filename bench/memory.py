@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fhirstack.planes.local import processes
 
-EVERY_SECONDS = 0.1
+EVERY_SECONDS = 0.25
 
 
 class Watch:

@@ -38,7 +38,6 @@ def main() -> None:
         )
         headers["Authorization"] = f"Bearer {answer.raise_for_status().json()['access_token']}"
     base = config["base_url"]
-    began = time.perf_counter()
     resources = size = 0
     with (
         httpx.Client(verify=trust, headers=headers, timeout=120) as client,
@@ -46,7 +45,7 @@ def main() -> None:
     ):
 
         def read(kind: str) -> tuple[int, int]:
-            count = config.get("page_sizes", {}).get(kind, 20 if kind == "Binary" else 500)
+            count = config.get("page_sizes", {}).get(kind, 20 if kind == "Binary" else 1000)
             count = config.get("page_size", count) if kind != "Binary" else count
             query = f"_sort=_lastUpdated&_count={count}&_total=none&_pretty=false"
             url, seen, length = f"{base}/{kind}?{query}", 0, 0
@@ -62,6 +61,10 @@ def main() -> None:
                 url = following[1].decode().replace("\\u0026", "&") if following else ""
             return seen, length
 
+        if chosen.keep:
+            statement = client.get(f"{base}/metadata").raise_for_status().content
+            chosen.keep.joinpath(file_name(f"{base}/metadata")).write_bytes(statement)
+        began = time.perf_counter()
         for seen, length in pool.map(read, config["resource_types"]):
             resources += seen
             size += length

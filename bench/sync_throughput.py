@@ -55,11 +55,12 @@ def main() -> None:
         directory = Path(name)
         directory.chmod(0o755)
         found = {"resources in the store": held, "load": os.getloadavg()[0]}
-        found["gateway"] = _road(platform, directory, chosen.without_pyairbyte, kept=None)
         with _served(directory) as port:
             base = f"http://127.0.0.1:{port}/fhir"
-            _floor(platform, _source(platform, directory, None), keep=directory / "pages", at=base)
-            found["pages"] = _road(platform, directory, chosen.without_pyairbyte, kept=base)
+            real = _source(platform, directory, None)
+            floor = _floor(platform, real, keep=directory / "pages", at=base)
+            found["gateway"] = {"floor": [floor], **_gateway(platform, directory, real)}
+            found["pages"] = _pages(platform, directory, base, chosen.without_pyairbyte)
     _report(found)
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
     path = RESULTS / f"sync-{stamp}.json"
@@ -67,20 +68,28 @@ def main() -> None:
     print(f"raw data: {path}")
 
 
-def _road(
-    platform: Platform, directory: Path, without_pyairbyte: bool, kept: str | None
+def _gateway(platform: Platform, directory: Path, source: Path) -> dict[str, Any]:
+    """Measure with the FHIR server: loads, and increments of a store that changes."""
+    runner = _runner(platform, directory, source)
+    _empty(platform)
+    found: dict[str, Any] = {"first load": _sync(platform, runner)}
+    # What was written shortly before the first load is read again, once.
+    found["increment after it"] = _sync(platform, runner)
+    found["empty increment"] = [_sync(platform, runner) for _ in range(3)]
+    _change(platform)
+    found[f"increment of {CHANGED}"] = _sync(platform, runner)
+    return found
+
+
+def _pages(
+    platform: Platform, directory: Path, base: str, without_pyairbyte: bool
 ) -> dict[str, Any]:
-    source = _source(platform, directory, kept)
+    """Measure with kept pages: what source, runner and destination take themselves."""
+    source = _source(platform, directory, base)
     runner = _runner(platform, directory, source)
     found: dict[str, Any] = {"floor": [_floor(platform, source)]}
     _empty(platform)
     found["first load"] = _sync(platform, runner)
-    if kept is None:
-        # What was written shortly before the first load is read again, once.
-        found["increment after it"] = _sync(platform, runner)
-        found["empty increment"] = [_sync(platform, runner) for _ in range(3)]
-        _change(platform)
-        found[f"increment of {CHANGED}"] = _sync(platform, runner)
     found["floor"].append(_floor(platform, source))
     if not without_pyairbyte:
         found["PyAirbyte"] = _pyairbyte(platform, directory, source, runner)

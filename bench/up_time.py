@@ -14,7 +14,7 @@ from fhirstack.planes.local import processes
 from fhirstack.planes.local.stack import find
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-NAME = "bench"
+NAME = "bench-up"
 RESULTS = Path(__file__).parent / "results"
 
 
@@ -24,16 +24,19 @@ def main() -> None:
     options.add_argument("--cold", action="store_true", help="also with an empty cache")
     options.add_argument("--port-base", default="21400")
     options.add_argument("--repeat", type=int, default=5, help="runs with nothing to do")
+    options.add_argument("--core", action="store_true", help="without analytics")
     chosen = options.parse_args()
+    how = ["--port-base", chosen.port_base]
+    how += ["--without", "analytics"] if chosen.core else []
     times: dict[str, list[float]] = {}
     floor = [_seconds([str(REPOSITORY / "fhirstack"), "version"], {}) for _ in range(5)]
     times["floor: fhirstack version"] = floor
     if chosen.cold:
         with _empty_cache() as cache:
-            times["cold up, verified"] = [_up(chosen.port_base, cache)]
+            times["cold up, verified"] = [_up(how, cache)]
             _down()
-    times["warm up, verified"] = [_up(chosen.port_base, {})]
-    times["up, nothing to do"] = [_up(chosen.port_base, {}) for _ in range(chosen.repeat)]
+    times["warm up, verified"] = [_up(how, {})]
+    times["up, nothing to do"] = [_up(how, {}) for _ in range(chosen.repeat)]
     memory = _memory()
     _down()
     middle = sorted(floor)[len(floor) // 2]
@@ -47,7 +50,7 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
     path = RESULTS / f"up-{stamp}.json"
-    data = {"seconds": times, "memory": memory, "load": os.getloadavg()[0]}
+    data = {"core": chosen.core, "seconds": times, "memory": memory, "load": os.getloadavg()[0]}
     path.write_text(json.dumps(data, indent=1) + "\n")
     print(f"raw data: {path}")
 
@@ -65,9 +68,8 @@ class _empty_cache:  # noqa: N801 - used as a function
         shutil.rmtree(self.path)
 
 
-def _up(port_base: str, environment: dict[str, str]) -> float:
-    words = [str(REPOSITORY / "fhirstack"), "up", "--name", NAME, "--port-base", port_base]
-    return _seconds(words, environment)
+def _up(how: list[str], environment: dict[str, str]) -> float:
+    return _seconds([str(REPOSITORY / "fhirstack"), "up", "--name", NAME, *how], environment)
 
 
 def _down() -> None:

@@ -63,10 +63,11 @@ def run(
             _started(destination, ["write", *common], errors, subprocess.PIPE) as writer,
         ):
             _pump(reader, writer, heard)
-            status = reader.wait(), writer.wait()
-    for who, code in zip(("source", "destination"), status, strict=True):
-        if code:
-            raise ConnectorError(f"{who} ended with {code}")
+            codes = {"destination": writer.wait(), "source": reader.wait()}
+    # The destination first: when it ends early the source is stopped, which is no cause.
+    ended = [f"{who} ended with {code}" for who, code in codes.items() if code]
+    if ended:
+        raise ConnectorError("; ".join(ended))
 
 
 @contextmanager

@@ -30,11 +30,11 @@ def run(config: Config, emit: Emit, *, full: bool = False, wait_seconds: int = 6
     Raises BusyError when another run does not end in time, psycopg.OperationalError when the
     warehouse cannot be reached; all other failures are in the outcome.
     """
-    started = time.monotonic()
     outcome = Outcome()
     with connect(config.warehouse) as connection:
         store = Store(connection)
         store.lock(wait_seconds)
+        started = time.monotonic()
         number = store.begin(full=full)
         emit({"event": "phase", "phase": "load", "run": number})
         try:
