@@ -255,7 +255,12 @@ def _remove(session: Session) -> None:
     ids = ",".join(names)
     entries = []
     for kind in _ORDER:
-        found = session.backend.get(f"/{kind}", params={"_id": ids, "_elements": "id"})
+        # Asked before, a minute ago at most, it may answer as it did then: nothing was there.
+        found = session.backend.get(
+            f"/{kind}",
+            params={"_id": ids, "_elements": "id"},
+            headers={"Cache-Control": "no-cache"},
+        )
         found.raise_for_status()
         for entry in found.json().get("entry", []):
             url = f"{kind}/{entry['resource']['id']}"
