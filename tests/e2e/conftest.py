@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fhirstack.planes.local import processes
+from fhirstack.planes.local import up as bringing
 from fhirstack.planes.local.account import remove_tree
 from fhirstack.planes.local.stack import Stack, find
 from fhirstack.planes.local.supervisor import Supervisor
@@ -60,6 +61,12 @@ class Cli:
         assert answer.code == 0, f"{words}: {answer.code}\n{answer.text}"
         return answer.text
 
+    def converge(self, **wanted: Any) -> bringing.Result:
+        """Do what `up` does, without the verification of everything, which takes a minute."""
+        return bringing.up(
+            self.name, bringing.Wanted(**wanted), lambda title: contextlib.nullcontext()
+        )
+
     def status(self) -> dict[str, dict[str, Any]]:
         return {
             service["name"]: service
@@ -95,7 +102,7 @@ def home() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def cli(home: Path) -> Cli:
-    """The command line on a stack that is up and verified."""
+    """The command line on a stack that runs everything, and is verified."""
     made = Cli("e2e", dict(os.environ))
     answer = made("up", "--port-base", str(PORT_BASE))
     assert answer.code == 0, answer.text
@@ -104,7 +111,10 @@ def cli(home: Path) -> Cli:
 
 @pytest.fixture
 def bare(home: Path) -> Iterator[Cli]:
-    """A stack's name with nothing behind it, taken down afterwards."""
+    """A stack's name with nothing behind it, taken down afterwards.
+
+    Its tests bring up the core alone, unless analytics are what they are about.
+    """
     made = Cli("bare", dict(os.environ))
     yield made
     with contextlib.suppress(Exception):

@@ -18,6 +18,7 @@ from tests.e2e.waiting import until
 pytestmark = pytest.mark.e2e
 
 BASE = 20600
+CORE = ("--without", "analytics")
 
 
 def start_up(cli, *words):
@@ -53,6 +54,10 @@ def is_locked(root):
         (("verify", "--name", "none"), 2, "there is no stack none"),
         (("demo", "load", "--name", "none"), 2, "there is no stack none"),
         (("demo", "load", "--patients", "0"), 2, "patients"),
+        (("sync", "--name", "none"), 2, "there is no stack none"),
+        (("sync", "--format", "xml"), 2, "no format xml"),
+        (("up", "--without", "keycloak"), 2, "there is no part keycloak"),
+        (("up", "--fhir-web", "/nowhere"), 2, "holds no FHIR Web"),
     ],
 )
 def test_wrong_usage_is_said_with_a_remedy(home, bare, words, code, says):
@@ -67,7 +72,7 @@ def test_a_taken_port_is_named_with_its_holder(cli, bare):
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", BASE + OFFSETS["edge", "https"]))
         taken.listen()
-        answer = bare("up", "--port-base", str(BASE))
+        answer = bare("up", *CORE, "--port-base", str(BASE))
     assert answer.code == 3
     assert str(BASE + 43) in answer.text
     assert str(os.getpid()) in answer.text
@@ -99,7 +104,7 @@ def test_two_commands_at_once_are_refused(cli):
 def test_killed_and_interrupted_up_is_completed_beside_another_stack(cli, bare, home):
     """kill -9, then Ctrl-C, then a whole run: a second stack that shares nothing; then no trace."""
     root = home / "bare"
-    first = start_up(bare, "--port-base", str(BASE))
+    first = start_up(bare, *CORE, "--port-base", str(BASE))
     until(lambda: Supervisor(root).running(), "supervisord of the second stack", limit=600)
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
@@ -113,7 +118,9 @@ def test_killed_and_interrupted_up_is_completed_beside_another_stack(cli, bare, 
     assert "Traceback" not in text
 
     bare.ok("up")
-    assert all(service["ready"] for service in bare.status().values())
+    status = bare.status()
+    assert all(service["ready"] for service in status.values())
+    assert not {"superset", "sync"} & set(status)
     assert all(service["ready"] for service in cli.status().values())
     own = {p.name: p.read_text() for p in (root / "secrets").iterdir()}
     other = {p.name: p.read_text() for p in (cli.stack.root / "secrets").iterdir()}
@@ -193,7 +200,7 @@ def test_a_full_disk_is_said_and_nothing_is_lost(cli, tmp_path):
     try:
         small.chmod(0o755)
         full = type(cli)("full", {**cli.environment, "FHIRSTACK_HOME": str(small)})
-        answer = full("up", "--port-base", "20700")
+        answer = full("up", *CORE, "--port-base", "20700")
         assert answer.code == 3
         assert "disk is full" in answer.text.lower() or "No space left" in answer.text
         assert "Traceback" not in answer.text

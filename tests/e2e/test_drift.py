@@ -4,10 +4,8 @@ import json
 
 import pytest
 
-from fhirstack.planes import databases
 from fhirstack.planes.iam import plan as iam
 from fhirstack.planes.plane import Action
-from fhirstack.services import catalogue
 from tests.e2e.keycloak import administration, platform_of
 
 pytestmark = pytest.mark.e2e
@@ -105,7 +103,24 @@ def scope_taken_off_a_client(admin, realm):
     return "clients/opensrp-android/default-scopes"
 
 
+def superset_opened(admin, realm):
+    found = client(admin, realm, "superset")
+    changed = {"directAccessGrantsEnabled": True, "redirectUris": ["*"]}
+    admin.put(f"/{realm}/clients/{found['id']}", {**found, **changed})
+    return "clients/superset"
+
+
+def superset_learns_no_roles(admin, realm):
+    found = client(admin, realm, "superset")
+    path = f"/{realm}/clients/{found['id']}/protocol-mappers/models"
+    for mapper in admin.get(path):
+        admin.delete(f"{path}/{mapper['id']}")
+    return "clients/superset/mappers/realm roles"
+
+
 DRIFTS = (
+    superset_opened,
+    superset_learns_no_roles,
     implicit_on,
     redirect_added,
     secret_changed,
@@ -161,6 +176,21 @@ def test_what_others_made_is_told_and_kept(cli):
             admin.delete(f"/{realm}/groups/{group['id']}")
 
 
+def test_a_role_that_a_group_of_ours_got_by_hand_is_told_and_kept(cli):
+    with administration(cli) as (admin, realm):
+        (group,) = admin.get(f"/{realm}/groups", search="ANDROID_PRACTITIONER", exact="true")
+        roles = [admin.get(f"/{realm}/roles/SUPERSET_ANALYST")]
+        path = f"/{realm}/groups/{group['id']}/role-mappings/realm"
+        admin.post(path, roles)
+        try:
+            (found,) = planned(cli)
+            assert found.address == "groups/ANDROID_PRACTITIONER/roles/SUPERSET_ANALYST"
+            assert found.action is Action.REPORT
+        finally:
+            admin.delete(path, roles)
+    assert planned(cli) == []
+
+
 @pytest.mark.parametrize(
     ("statement", "address"),
     [
@@ -168,19 +198,20 @@ def test_what_others_made_is_told_and_kept(cli):
         ("ALTER ROLE keycloak CONNECTION LIMIT -1", "roles/keycloak"),
         ("GRANT CONNECT ON DATABASE fhir TO PUBLIC", "databases/fhir"),
         ("ALTER DATABASE keycloak OWNER TO fhir", "databases/keycloak"),
+        ("ALTER ROLE superset CREATEROLE", "roles/superset"),
+        ("GRANT CONNECT ON DATABASE warehouse TO fhir", "databases/warehouse"),
     ],
 )
 def test_a_drift_of_the_databases_is_found_and_put_right(cli, statement, address):
     platform = platform_of(cli)
-    desired = catalogue.databases(platform.context)
     with platform.superuser() as connection:
-        assert databases.plan(connection, desired, platform.secrets) == []
+        assert platform.database_changes(connection) == []
         connection.execute(statement)
-        found = databases.plan(connection, desired, platform.secrets)
+        found = platform.database_changes(connection)
         assert [change.address for change in found] == [address]
         for change in found:
             change.apply()
-        assert databases.plan(connection, desired, platform.secrets) == []
+        assert platform.database_changes(connection) == []
 
 
 def test_plan_tells_without_changing(cli):
@@ -193,5 +224,6 @@ def test_plan_tells_without_changing(cli):
     assert (change["address"], change["action"]) == ("realm", "update")
     assert change["before"] == {"failureFactor": 99}
     assert cli("plan").code == 1
-    cli.ok("up")
+    (change,) = cli.converge().changes
+    assert change.address == "realm"
     assert cli("plan").code == 0

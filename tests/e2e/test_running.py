@@ -9,7 +9,8 @@ from tests.e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
 
-SERVICES = ("postgresql", "redis", "edge", "keycloak", "fhir-server", "fhir-gateway")
+CORE = ("postgresql", "redis", "edge", "keycloak", "fhir-server", "fhir-gateway")
+SERVICES = (*CORE, "superset", "sync")
 
 
 def pids(cli):
@@ -54,7 +55,8 @@ def test_a_file_edited_by_hand_is_put_right(cli):
     path = cli.stack.root / "config/edge/haproxy.cfg"
     wanted = path.read_text()
     path.write_text(wanted.replace("strict-sni", ""))
-    assert "1 changes were made" in cli.ok("up")
+    (change,) = cli.converge().changes
+    assert change.address == "config/edge/haproxy.cfg"
     assert path.read_text() == wanted
 
 
@@ -66,7 +68,7 @@ def test_a_service_that_keeps_failing_is_named_with_its_last_lines(cli):
     until(lambda: "redis is failing" in cli("status").text, "redis is said to fail")
     until(lambda: "no-such-setting" in cli("status").text, "its last lines are shown")
     assert cli("status").code == 1
-    cli.ok("up")
+    cli.converge()
     assert cli.status()["redis"]["ready"]
 
 
@@ -77,7 +79,7 @@ def test_a_killed_supervisor_is_replaced_and_its_orphans_ended(cli):
     until(lambda: not os.path.exists(f"/proc/{daemon}"), "supervisord is gone")  # noqa: PTH110
     answer = cli("status")
     assert answer.code == 1
-    cli.ok("up")
+    cli.converge()
     after = pids(cli)
     assert not set(after.values()) & set(orphans.values())
     until(lambda: all(s["ready"] for s in cli.status().values()), "all services are ready")

@@ -25,6 +25,29 @@ def test_check(results, check):
     assert result["evidence"]
 
 
+def test_analytics_are_looked_at(results):
+    """They run here: nothing but a browser may be wanting."""
+    skipped = [
+        id
+        for id, result in results.items()
+        if id.startswith(("analytics.", "superset."))
+        and result["verdict"] == "skipped"
+        and not any(word in result["evidence"] for word in ("Chromium", "certutil", "playwright"))
+    ]
+    assert skipped == []
+
+
+def test_nothing_of_the_checks_is_left_however_quick_they_are(cli):
+    from fhirstack.checks import fixtures  # noqa: PLC0415
+    from tests.e2e.keycloak import platform_of  # noqa: PLC0415
+
+    cli.ok("verify", "edge.redirect", "token.android")
+    with platform_of(cli).fhir() as fhir:
+        for kind in ("Patient", "Observation", "Practitioner", "CareTeam"):
+            gone = fhir.get(f"/{kind}/{fixtures.PREFIX}-nurse").status_code
+            assert gone in (404, 410), kind
+
+
 def test_junit_counts_the_checks(cli, tmp_path):
     path = tmp_path / "verify.xml"
     cli.ok("verify", "edge.", "--format", "junit", "--output", str(path))

@@ -1,0 +1,108 @@
+"""Who reads what of the warehouse, and Superset: holes by hand are found and put right."""
+
+import json
+
+import pytest
+
+from fhirstack.services import pipelines, superset, warehouse
+from tests.e2e import analytics
+from tests.e2e.waiting import until
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module", autouse=True)
+def carried(cli):
+    """There is something to look at."""
+    kept = {"resourceType": "Observation", "id": "kept", "status": "final", "code": {"text": "a"}}
+    analytics.write(cli, kept)
+    cli.ok("sync")
+
+
+def changes(cli):
+    answer = cli("plan", "--format", "json")
+    assert answer.code in (0, 1), answer.text
+    return {
+        (change["plane"], change["address"]): change for change in json.loads(answer.out)["changes"]
+    }
+
+
+def test_a_hole_in_the_warehouse_is_found_and_closed(cli):
+    analytics.query(cli, f"GRANT USAGE ON SCHEMA airbyte TO {warehouse.DASHBOARD}")
+    analytics.query(cli, f"GRANT SELECT ON airbyte.patient TO {warehouse.DASHBOARD}")
+    answer = cli("verify", "analytics.roles", "--format", "json")
+    assert answer.code == 1
+    (result,) = json.loads(answer.out)
+    assert result["verdict"] == "failed"
+    assert "warehouse_dashboard may: SELECT FROM airbyte.patient" in result["evidence"]
+    found = changes(cli)
+    assert found.keys() == {("databases", "databases/warehouse/schemas")}
+    assert "warehouse_dashboard" in repr(found)
+    cli.converge()
+    assert changes(cli) == {}
+    cli.ok("verify", "analytics.roles")
+
+
+def chart_edited(cli):
+    analytics.superset_query(
+        cli, "UPDATE slices SET slice_name = 'Not so many' WHERE slice_name = 'Visits'"
+    )
+    return "chart/Visits"
+
+
+def dashboard_gone(cli):
+    (slug,) = analytics.superset_query(
+        cli, "SELECT id, dashboard_title FROM dashboards WHERE slug = 'data-quality'"
+    )
+    number, title = slug
+    for table in ("dashboard_slices", "dashboard_user", "dashboard_roles"):
+        analytics.superset_query(cli, f"DELETE FROM {table} WHERE dashboard_id = %s", number)  # noqa: S608
+    analytics.superset_query(cli, "DELETE FROM dashboards WHERE id = %s", number)
+    return f"dashboard/{title}"
+
+
+def viewers_may_query(cli):
+    analytics.superset_query(
+        cli,
+        "INSERT INTO ab_permission_view_role (id, permission_view_id, role_id)"
+        " SELECT (SELECT max(id) + 1 FROM ab_permission_view_role), pv.id, r.id"
+        " FROM ab_permission_view pv JOIN ab_permission p ON p.id = pv.permission_id"
+        " JOIN ab_view_menu v ON v.id = pv.view_menu_id, ab_role r"
+        " WHERE p.name = 'can_execute_sql_query' AND v.name = 'SQLLab' AND r.name = 'Viewer'",
+    )
+    return "role/Viewer"
+
+
+@pytest.mark.parametrize(
+    "drift", [chart_edited, dashboard_gone, viewers_may_query], ids=lambda d: d.__name__
+)
+def test_a_change_by_hand_in_superset_is_found_and_put_right(cli, drift):
+    address = drift(cli)
+    found = changes(cli)
+    assert found.keys() == {("superset", address)}
+    assert "by hand" in repr(found) or "it is gone" in repr(found)
+    assert address in [change.address for change in cli.converge().changes]
+    assert changes(cli) == {}
+
+
+def test_the_core_alone_keeps_the_data_and_analytics_come_back_with_it(cli):
+    before = analytics.versions(cli)
+    counted = analytics.query(cli, "SELECT count(*) FROM marts_anonymous.patients")
+    assert before
+
+    result = cli.converge(analytics=False)
+    assert {"superset", "sync"} <= {change.address for change in result.changes}
+    assert not {"superset", "sync"} & set(cli.status())
+    port = cli.stack.port(superset.NAME, "http")
+    assert not any(str(port) in line for line in cli("status").out.splitlines())
+    answer = cli("sync")
+    assert answer.code == 2
+    assert "--with analytics" in answer.text
+    assert cli("plan").code == 0
+
+    cli.converge(analytics=True)
+    until(lambda: cli.status()[pipelines.NAME]["ready"], "the schedule runs")
+    assert cli.status()[superset.NAME]["ready"]
+    assert analytics.query(cli, "SELECT count(*) FROM marts_anonymous.patients") == counted
+    assert {row[:3] for row in before} <= {row[:3] for row in analytics.versions(cli)}
+    cli.ok("verify", "superset.", "analytics.roles")
