@@ -2,7 +2,6 @@
 
 import json
 import os
-import secrets
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -155,7 +154,3 @@ def children(package: str) -> list[int]:
         if parent == os.getpid() and package.encode() in words:
             found.append(int(path.name))
     return found
-
-
-def new_name() -> str:
-    return f"n{secrets.token_hex(8)}"
