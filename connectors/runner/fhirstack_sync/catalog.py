@@ -1,12 +1,10 @@
 """The configured catalogue and the state, as the Airbyte protocol has them."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fhirstack_sync.config import SWEEP
 
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _TIME = {"type": ["null", "string"], "format": "date-time"}
 _RECORD = {
     "id": {"type": "string"},
@@ -25,16 +23,9 @@ _SWEEP = {
 }
 
 
-def stream_name(resource_type: str) -> str:
-    """Return a type's stream and table: ``QuestionnaireResponse`` is questionnaire_response."""
-    return _HUMP.sub("_", resource_type).lower()
-
-
-def configured_catalog(
-    resource_types: Iterable[str], generation: int, *, full: bool
-) -> dict[str, Any]:
+def configured_catalog(names: Iterable[str], generation: int, *, full: bool) -> dict[str, Any]:
     """Return the catalogue of one run. With ``full``, what is not seen again is deleted."""
-    streams = [_stream(stream_name(name), _RECORD, generation, full) for name in resource_types]
+    streams = [_stream(name, _RECORD, generation, full) for name in names]
     return {"streams": [*streams, _stream(SWEEP, _SWEEP, generation, False)]}
 
 

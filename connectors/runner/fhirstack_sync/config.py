@@ -40,7 +40,7 @@ class Config:
     python: Path
     source: Path
     destination: Path
-    resource_types: tuple[str, ...]
+    streams: tuple[str, ...]
     warehouse: Warehouse
     transformation: Transformation | None
     every_minutes: int
@@ -63,7 +63,7 @@ def load(path: Path) -> Config:
         python=Path(data["python"]),
         source=Path(data["source"]),
         destination=Path(data["destination"]),
-        resource_types=tuple(data["resource_types"]),
+        streams=tuple(data["streams"]),
         warehouse=Warehouse(**warehouse),
         transformation=transformation,
         every_minutes=int(data["every_minutes"]),

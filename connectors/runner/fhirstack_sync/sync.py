@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from fhirstack_sync import pipe, transform
-from fhirstack_sync.catalog import configured_catalog, state_messages, stream_name
+from fhirstack_sync.catalog import configured_catalog, state_messages
 from fhirstack_sync.config import SWEEP, Config
 from fhirstack_sync.store import Outcome, Store, connect
 
@@ -61,9 +61,9 @@ def _load(
     config: Config, store: Store, number: int, outcome: Outcome, emit: Emit, *, full: bool
 ) -> str | None:
     """Run the connectors; return what failed of it, if anything did."""
-    streams = [stream_name(name) for name in config.resource_types]
+    streams = {*config.streams, SWEEP}
     if full:
-        store.forget_states([*streams, SWEEP])
+        store.forget_states(streams)
     problems: list[str] = []
     rejected: list[Rejected] = []
 
@@ -88,13 +88,13 @@ def _load(
         elif message["type"] == "LOG" and message["log"]["level"] in ("WARN", "ERROR", "FATAL"):
             emit({"event": "log", "who": who, **message["log"]})
 
-    states = {k: v for k, v in store.states().items() if k in {*streams, SWEEP}}
+    states = {k: v for k, v in store.states().items() if k in streams}
     failed = None
     try:
         pipe.run(
             pipe.Connector(config.python, "source_fhir", config.source),
             pipe.Connector(config.python, "destination_warehouse", config.destination),
-            catalog=configured_catalog(config.resource_types, number, full=full),
+            catalog=configured_catalog(config.streams, number, full=full),
             state=state_messages(states),
             heard=heard,
             log=config.log,

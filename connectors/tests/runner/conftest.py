@@ -3,7 +3,6 @@
 import os
 import secrets
 import sys
-import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,19 +19,14 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import airbyte_cdk.models  # noqa: F401
 
-from source_fhir_server import Server
+from source_fhir_server import Server, serving
 from test_runner_harness import Pair
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    found = Server()
-    thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield found
-    found.shutdown()
-    thread.join()
-    found.server_close()
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

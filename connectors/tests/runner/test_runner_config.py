@@ -11,7 +11,7 @@ DATA: dict[str, Any] = {
     "python": "/venv/bin/python",
     "source": "/config/source.json",
     "destination": "/config/destination.json",
-    "resource_types": ["Patient"],
+    "streams": ["patient"],
     "warehouse": {
         "host": "127.0.0.1",
         "port": 5432,
@@ -41,7 +41,7 @@ def read(directory: Path, **changes: Any) -> Any:
 
 def test_a_file_is_read(tmp_path: Path) -> None:
     found = read(tmp_path)
-    assert found.resource_types == ("Patient",)
+    assert found.streams == ("patient",)
     assert found.warehouse.password_file == Path("/config/password")
     assert found.transformation.target == Path("/data/dbt")
     assert found.transformation.log == Path("/log")

@@ -11,10 +11,10 @@ from typing import Any
 
 import psycopg
 from fhirstack_sync import sync
-from fhirstack_sync.catalog import stream_name
 from fhirstack_sync.config import Config, load
 from fhirstack_sync.store import Outcome, Store, connect
 from psycopg import conninfo, sql
+from source_fhir.names import stream_of
 from source_fhir_server import Server
 
 FAST = {"backoff_seconds": 0.01, "max_backoff_seconds": 0.05, "timeout_seconds": 10}
@@ -65,7 +65,7 @@ class Pair:
             "python": sys.executable,
             "source": str(self.directory / "source.json"),
             "destination": str(self.directory / "destination.json"),
-            "resource_types": list(self.types),
+            "streams": [stream_of(kind) for kind in self.types],
             "warehouse": {**place, "password_file": str(self.directory / "password")},
             "transformation": self.transformation,
             "every_minutes": 15,
@@ -114,7 +114,7 @@ class Pair:
 
     def rows(self, kind: str) -> dict[str, Any]:
         """Return what the warehouse holds of a type, numbers as they are written."""
-        table = sql.Identifier("airbyte", stream_name(kind))
+        table = sql.Identifier("airbyte", stream_of(kind))
         with psycopg.connect(self.database, autocommit=True) as connection:
             select = sql.SQL("SELECT id, resource::text FROM {}").format(table)
             return {id: exact(text) for id, text in connection.execute(select)}

@@ -63,7 +63,7 @@ def test_the_runners_configuration_is_read(files: dict[str, str], tmp_path: Path
     path = tmp_path / "sync.json"
     path.write_text(files["sync.json"])
     config = load(path)
-    assert config.resource_types == tuple(TYPES)
+    assert config.streams == tuple(stream_of(kind) for kind in TYPES)
     assert config.transformation
     assert config.warehouse.password_file == Path("/stack/config/sync/password")
 

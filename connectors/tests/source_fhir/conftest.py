@@ -1,6 +1,5 @@
 """A FHIR server of its own for each test, and the connector configured for it."""
 
-import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,18 +12,13 @@ with warnings.catch_warnings():
     import airbyte_cdk.test.standard_tests  # noqa: F401
 
 from source_fhir_harness import Connector
-from source_fhir_server import Server
+from source_fhir_server import Server, serving
 
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    found = Server()
-    thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield found
-    found.shutdown()
-    thread.join()
-    found.server_close()
+    with serving() as found:
+        yield found
 
 
 @pytest.fixture

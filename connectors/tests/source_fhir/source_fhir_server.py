@@ -3,7 +3,8 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -113,6 +114,20 @@ class Server(ThreadingHTTPServer):
     ) -> None:
         """The next `times` requests (by default for pages of a search) meet `act`."""
         self.state.faults.append(Fault(on or (lambda h: h.is_search), act, times))
+
+
+@contextmanager
+def serving() -> Iterator[Server]:
+    """Serve from a thread of its own until the block ends."""
+    found = Server()
+    thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield found
+    finally:
+        found.shutdown()
+        thread.join()
+        found.server_close()
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import psycopg
 
 from fhirstack.checks.session import Session
 from fhirstack.errors import FhirstackError
 from fhirstack.page.results import Verdict
+
+_BREAKS = (httpx.HTTPError, psycopg.Error, FhirstackError, OSError, ValueError, KeyError)
+"""What a check may meet instead of an answer."""
 
 
 class FailedError(Exception):
@@ -64,7 +68,7 @@ def run(checks: Iterable[Check], session: Session) -> Iterator[Result]:
             verdict, evidence = Verdict.FAILED, str(error)
         except SkippedError as error:
             verdict, evidence = Verdict.SKIPPED, str(error)
-        except (httpx.HTTPError, FhirstackError, OSError, ValueError, KeyError) as error:
+        except _BREAKS as error:
             verdict, evidence = Verdict.FAILED, f"{type(error).__name__}: {error}"
         yield Result(check, verdict, evidence, time.monotonic() - started)
 

@@ -56,7 +56,7 @@ def load(
         table.add_row(kind, str(count))
     out.print(table)
     out.print(f"{loaded.total} resources, {loaded.created} new, in {loaded.seconds:.0f} s.")
-    option = "" if name == stacks.DEFAULT_NAME else f" --name {name}"
+    option = stacks.option(name)
     for person in programme.users():
         secret = f"./fhirstack secret user-{person.username}{option}"
         out.print(f"User {person.username} ({', '.join(person.groups)}): {secret}")

@@ -123,7 +123,7 @@ def plan(name: Name = stacks.DEFAULT_NAME, format: Format = "table") -> None:
 
 def _addresses(platform: Platform) -> Table:
     environment = platform.environment
-    option = "" if platform.stack.name == stacks.DEFAULT_NAME else f" --name {platform.stack.name}"
+    option = stacks.option(platform.stack.name)
     table = Table(title=None, box=None, pad_edge=False, header_style="bold")
     table.add_column("what", no_wrap=True)
     table.add_column("address or account", overflow="fold")

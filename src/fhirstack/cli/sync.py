@@ -33,7 +33,7 @@ def sync(
     if format not in ("table", "json"):
         raise UsageError(f"no format {format}", remedy="Use table or json.")
     found = existing(name)
-    option = "" if name == stacks.DEFAULT_NAME else f" --name {name}"
+    option = stacks.option(name)
     if not found.analytics:
         raise UsageError(
             f"the stack {name} runs without analytics",

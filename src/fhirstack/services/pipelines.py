@@ -28,6 +28,11 @@ def table_of(resource_type: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", resource_type).lower()
 
 
+def tables() -> tuple[str, ...]:
+    """Return the streams that are carried: one table of the warehouse each."""
+    return tuple(table_of(kind) for kind in TYPES)
+
+
 def source(environment: Environment, secret: str, ca_file: str | None) -> dict[str, Any]:
     """Return source-fhir's configuration: through the gateway, with the pipelines' own client."""
     trust = {} if ca_file is None else {"ca_file": ca_file}
@@ -94,7 +99,7 @@ def runner(context: Context) -> dict[str, Any]:
         "python": str(context.artifacts[PYTHON] / "bin/python"),
         "source": str(context.config(NAME, "source.json")),
         "destination": str(context.config(NAME, "destination.json")),
-        "resource_types": list(TYPES),
+        "streams": list(tables()),
         "warehouse": {
             "host": endpoint.host,
             "port": endpoint.port,

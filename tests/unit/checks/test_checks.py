@@ -1,6 +1,7 @@
 import json
 import xml.etree.ElementTree as ET
 
+import psycopg
 import pytest
 
 from fhirstack.checks import report, verify
@@ -46,6 +47,7 @@ def broken(error):
         (httpx.ConnectError("gone"), Verdict.FAILED),
         (UnreachableError("gone"), Verdict.FAILED),
         (OSError("gone"), Verdict.FAILED),
+        (psycopg.errors.UndefinedTable("gone"), Verdict.FAILED),
         (KeyError("gone"), Verdict.FAILED),
         (json.JSONDecodeError("x", "", 0), Verdict.FAILED),
     ],

@@ -190,9 +190,14 @@ def clients(
 def _superset(environment: Environment, secret: Secret) -> DesiredClient:
     """Return Superset's client. Its access tokens carry no role: they open nothing elsewhere."""
     declared = environment.realm.clients.superset
+    fields = identity.client_fields(environment)
     return DesiredClient(
         declared.id,
-        {**_flows(declared, "Superset"), **identity.client_fields(environment)},
+        {
+            **_flows(declared, "Superset"),
+            **fields,
+            "attributes": {**fields["attributes"], **_WORKING_DAY},
+        },
         secret,
         identity.client_mappers(),
         None,

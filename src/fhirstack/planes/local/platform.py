@@ -19,7 +19,7 @@ from fhirstack.planes.iam.admin import KeycloakAdmin
 from fhirstack.planes.local import certificates, secrets
 from fhirstack.planes.local.account import Account, service_account
 from fhirstack.planes.local.runtime import Runtime
-from fhirstack.planes.local.stack import Stack, find
+from fhirstack.planes.local.stack import Stack, find, option
 from fhirstack.planes.plane import Change
 from fhirstack.secret import Secret
 from fhirstack.services import catalogue, fhir_server, fhir_web, keycloak, postgresql
@@ -145,8 +145,9 @@ def existing(name: str) -> Stack:
     """Return the stack of this name. Raises UsageError where there is none."""
     stack = find(name)
     if stack is None:
-        option = "" if name == "fhirstack" else f" --name {name}"
-        raise UsageError(f"there is no stack {name}", remedy=f"Make it: ./fhirstack up{option}")
+        raise UsageError(
+            f"there is no stack {name}", remedy=f"Make it: ./fhirstack up{option(name)}"
+        )
     return stack
 
 

@@ -76,6 +76,11 @@ def stacks_directory() -> Path:
     return Path(data) / "fhirstack"
 
 
+def option(name: str) -> str:
+    """Return the option that names a stack in a command, with a space before; none if usual."""
+    return "" if name == DEFAULT_NAME else f" --name {name}"
+
+
 def check_name(name: str) -> str:
     """Return the name if it can be a DNS label. Raises UsageError."""
     if not re.fullmatch(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?", name):

@@ -7,7 +7,6 @@ import yaml
 
 from fhirstack.model.host import Role
 from fhirstack.model.site import Environment
-from fhirstack.planes.iam.roles import TYPES
 from fhirstack.services import pipelines, warehouse
 
 IMAGES = {"source": "fhirstack/source-fhir", "destination": "fhirstack/destination-warehouse"}
@@ -84,12 +83,11 @@ def connection(environment: Environment) -> Connection | None:
     """Return the connection; None where the runner carries the data."""
     if not environment.runs("airbyte") or environment.analytics.airbyte != "platform":
         return None
-    names = [pipelines.table_of(kind) for kind in TYPES]
     return Connection(
         name="fhir-to-warehouse",
         source=Connector("fhir", IMAGES["source"], _source(environment)),
         destination=Connector("warehouse", IMAGES["destination"], _destination(environment)),
-        streams=tuple(_stream(name) for name in (*names, SWEEP)),
+        streams=tuple(_stream(name) for name in (*pipelines.tables(), SWEEP)),
         schedule=schedule(environment.analytics.every_minutes),
     )
 

@@ -17,7 +17,7 @@ ROLES_CLAIM = "roles"
 
 
 def client_fields(environment: Environment) -> dict[str, Any]:
-    """Return what is Superset's own of its client: addresses, PKCE, how long a login lasts."""
+    """Return what is Superset's own of its client: addresses and PKCE."""
     base = environment.url("superset")
     return {
         "redirectUris": [f"{base}/oauth-authorized/{PROVIDER}"],
@@ -25,9 +25,6 @@ def client_fields(environment: Environment) -> dict[str, Any]:
         "attributes": {
             "pkce.code.challenge.method": "S256",
             "post.logout.redirect.uris": f"{base}/",
-            # A working day in a browser, as for FHIR Web; the realm's long ones are for phones.
-            "client.session.idle.timeout": "3600",
-            "client.session.max.lifespan": "43200",
         },
     }
 
