@@ -119,6 +119,8 @@ def _open(page: "Page", url: str, table: str) -> tuple[str, ...]:
     """
     page.goto(url)
     page.locator(".header-line").first.wait_for()
+    # Its button does nothing while a chart is still loading.
+    _rest(page)
 
     def of_table(response: "Response") -> bool:
         if "/api/v1/chart/data" not in response.url or response.status != 200:
@@ -145,11 +147,16 @@ def _shows(page: "Page", title: str, value: int) -> None:
         raise FailedError(f"{title} shows {number.inner_text()}, SQL counts {value:,}") from None
 
 
-def _picture(session: Session, page: "Page", name: str) -> str:
-    """Keep a picture when every chart has come to rest."""
+def _rest(page: "Page") -> None:
+    """Wait until no chart is loading."""
     page.wait_for_function(
         "() => document.querySelectorAll('.loading, [data-test=\"loading-indicator\"]').length == 0"
     )
+
+
+def _picture(session: Session, page: "Page", name: str) -> str:
+    """Keep a picture when every chart has come to rest."""
+    _rest(page)
     problems = page.locator('[data-test="alert-title"], .chart-error').all_inner_texts()
     require(not problems, f"{name}: {'; '.join(problems[:2])}")
     return keep_picture(session, page, f"superset-{name}")
