@@ -30,7 +30,7 @@ Format = Annotated[str, typer.Option("--format", help="table or json.", metavar=
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the command line."""
-    for command in (up, plan, status, logs, restart, down, secret):
+    for command in (up, status, logs, restart, down, secret):
         app.command()(command)
 
 
@@ -92,7 +92,7 @@ def _show_if_not_ok(result: Result) -> None:
         show(result)
 
 
-def plan(name: Name = stacks.DEFAULT_NAME, format: Format = "table") -> None:
+def plan_stack(name: str, format: str) -> None:
     """Show what `up` would change: files, processes, databases, realm. Changes nothing."""
     found = bringing.plan(open_platform(existing(name)))
     if format == "json":

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from fhirstack import __version__
-from fhirstack.cli import demo, local, render, site, sync, verify
+from fhirstack.cli import demo, firewall, hosts, local, plan, preflight, render, site, sync, verify
 from fhirstack.cli.console import console
 from fhirstack.errors import ExitCode, FhirstackError
 
@@ -19,6 +19,10 @@ app = typer.Typer(
 )
 site.register(app)
 local.register(app)
+plan.register(app)
+preflight.register(app)
+hosts.register(app)
+firewall.register(app)
 verify.register(app)
 sync.register(app)
 render.register(app)

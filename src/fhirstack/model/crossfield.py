@@ -13,10 +13,22 @@ from typing import Any
 from fhirstack.errors import FhirstackError
 from fhirstack.model.explain import at
 from fhirstack.model.nodes import Key, Node, show_path
-from fhirstack.model.site import Clients, Environment, Kind, Model, Role
+from fhirstack.model.site import Access, Clients, Environment, Kind, Model, Role
 
 _ONE_OF = (Role.LOAD_BALANCER, Role.NFS, Role.DATABASE)
 """The site has no meaning for two of them: names lead to one load balancer, state lies on one."""
+
+# fmt: off
+SYSTEM_ACCOUNTS = frozenset(
+    {
+        "root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news",
+        "uucp", "proxy", "www-data", "backup", "list", "irc", "_apt", "nobody", "sshd",
+        "messagebus", "postgres", "redis", "haproxy", "syslog", "systemd-network",
+        "systemd-resolve",
+    }
+)
+# fmt: on
+"""Accounts that Debian or a service of ours makes: nobody logs in with them."""
 
 Named = Iterable[tuple[str, Node]]
 
@@ -25,7 +37,7 @@ def crossfield_errors(environments: Mapping[str, Node], file: str) -> list[Fhirs
     """Return the errors between values of one environment, and between environments."""
     errors: list[FhirstackError] = []
     for name, node in environments.items():
-        for judge in (_hosts, _services, _clients, _rules):
+        for judge in (_hosts, _access, _services, _clients, _rules):
             errors += judge(name, node, file)
     errors += _shared(environments, file)
     errors += _shared_names(environments, file)
@@ -36,7 +48,10 @@ def _hosts(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:
     hosts = list(_below(environment, "hosts"))
     where = f"environments.{name}"
     yield from _twice(file, where, "host name", ((host, host.get("name")) for host in hosts))
-    yield from _twice(file, where, "address", ((host, host.get("address")) for host in hosts))
+    yield from _twice(file, where, "address", _addresses(environment))
+    points = list(_below(environment, "network", "vantage_points"))
+    names = ((point, point.get("name")) for point in points)
+    yield from _twice(file, where, "vantage point", names)
     given = environment.get("hosts")
     if given is None or not isinstance(given.value, list) or not given.value:
         return
@@ -51,6 +66,30 @@ def _hosts(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:
             for node in nodes[1:]:
                 what = f"{show_path(node.path)}: a second {role}, and a site has one"
                 yield at(file, node.place, what, "write another role instead, or remove the host")
+
+
+def _addresses(environment: Node) -> Iterator[tuple[Node, Node | None]]:
+    """Return every address of a host, of both families."""
+    for host in _below(environment, "hosts"):
+        yield host, host.get("address")
+        yield host, host.get("address6")
+
+
+def _access(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:
+    """Judge accounts: each has one meaning, and none is one that the system has already."""
+    user = environment.get("access", "user")
+    people = [person.get("name") for person in _below(environment, "access", "administrators")]
+    accounts = [(node, node) for node in (user, *people) if node]
+    yield from _twice(file, f"environments.{name}", "account", accounts)
+    own = user.text if user else _default(Access, "user")
+    for node in people:
+        if node and not user and node.text == own:
+            what = f"{show_path(node.path)}: {own} is the tool's own account (`access.user`)"
+            yield at(file, node.place, what, "write another name instead")
+    for node, _ in accounts:
+        if node.text in SYSTEM_ACCOUNTS:
+            what = f"{show_path(node.path)}: {node.text} is an account of the system"
+            yield at(file, node.place, what, "write another name instead")
 
 
 def _services(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:
@@ -111,8 +150,8 @@ def _shared(environments: Mapping[str, Node], file: str) -> Iterator[FhirstackEr
     """Judge what two environments have in common: the page asks for independent ones."""
     kinds: dict[str, Callable[[Node], Named]] = {
         "host name": lambda node: _scalars(node, "hosts", "name"),
-        "address": lambda node: _scalars(node, "hosts", "address"),
-        "public address": lambda node: _scalar(node, "network", "public_address"),
+        "address": _every_address,
+        "public address": _every_public_address,
         "domain": lambda node: _scalar(node, "domain"),
         "backup path": lambda node: _scalar(node, "backups", "path"),
         "off-site path": lambda node: _scalar(node, "backups", "offsite"),
@@ -185,13 +224,24 @@ def _scalar(environment: Node, *keys: Key) -> Named:
         yield _canonical(node.text), node
 
 
+def _every_address(environment: Node) -> Named:
+    for _, node in _addresses(environment):
+        if node and node.text:
+            yield _canonical(node.text), node
+
+
+def _every_public_address(environment: Node) -> Named:
+    yield from _scalar(environment, "network", "public_address")
+    yield from _scalar(environment, "network", "public_address6")
+
+
 def _scalars(environment: Node, section: str, key: str) -> Named:
     for item in _below(environment, section):
         yield from _scalar(item, key)
 
 
-def _below(environment: Node, section: str) -> Iterator[Node]:
-    node = environment.get(section)
+def _below(environment: Node, *section: Key) -> Iterator[Node]:
+    node = environment.get(*section)
     return node.items() if node and isinstance(node.value, list) else iter(())
 
 

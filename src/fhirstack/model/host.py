@@ -7,7 +7,15 @@ from typing import Literal
 from pydantic import Field
 
 from fhirstack.model.base import IpAddress, IpNetwork, Model
-from fhirstack.model.types import Identifier, Name, Size, Version
+from fhirstack.model.types import (
+    Fingerprint,
+    Identifier,
+    Ipv6Address,
+    Ipv6Network,
+    Name,
+    Size,
+    Version,
+)
 
 LATEST_UBUNTU_LTS = "26.04"
 """The page asks for the "latest LTS version": Ubuntu 26.04 of April 2026, until 28.04."""
@@ -44,6 +52,12 @@ class Host(Model):
     address: IpAddress = Field(
         description="The address inside the cluster's network", examples=["10.10.0.31"]
     )
+    address6: Ipv6Address | None = Field(
+        default=None, description="The IPv6 address beside it", examples=["fd00:10::31"]
+    )
+    host_key: Fingerprint | None = Field(
+        default=None, description="The fingerprint of its SSH host key: no other is accepted"
+    )
     cpu: int = Field(ge=1, description="CPU cores", examples=[8])
     memory: Size = Field(description="RAM", examples=["32 GB"])
     disk: Size = Field(description="The host's own disk", examples=["500 GB"])
@@ -54,6 +68,11 @@ class Host(Model):
     )
     os: OperatingSystem = Field(default=OperatingSystem(), description="Distribution and release")
 
+    @property
+    def addresses(self) -> tuple[IpAddress, ...]:
+        """All addresses inside of the cluster's network, IPv6 last."""
+        return (self.address, self.address6) if self.address6 else (self.address,)
+
 
 class Bastion(Model):
     """The host from which administrators reach the load balancer by SSH."""
@@ -61,7 +80,43 @@ class Bastion(Model):
     address: IpAddress = Field(
         description="The address that the load balancer sees", examples=["198.51.100.7"]
     )
+    address6: Ipv6Address | None = Field(
+        default=None, description="The IPv6 address that the load balancer sees"
+    )
     user: Identifier = Field(default="ubuntu", description="The account for SSH")
+    host_key: Fingerprint | None = Field(
+        default=None, description="The fingerprint of its SSH host key: no other is accepted"
+    )
+
+    @property
+    def addresses(self) -> tuple[IpAddress, ...]:
+        """All addresses that the load balancer sees, IPv6 last."""
+        return (self.address, self.address6) if self.address6 else (self.address,)
+
+
+class VantagePoint(Model):
+    """A machine outside of the environment, from which its firewall is tried."""
+
+    name: Name = Field(description="Its name in reports", examples=["internet"])
+    address: IpAddress = Field(
+        description="The address that the hosts see", examples=["198.51.100.99"]
+    )
+    address6: Ipv6Address | None = Field(
+        default=None, description="The IPv6 address that the hosts see"
+    )
+    user: Identifier = Field(description="The account for SSH", examples=["probe"])
+    host_key: Fingerprint | None = Field(
+        default=None, description="The fingerprint of its SSH host key: no other is accepted"
+    )
+    zone: Literal["internet", "monitoring", "bastion"] | None = Field(
+        default=None,
+        description="The zone of the firewall matrix that it stands for; none: a guest",
+    )
+
+    @property
+    def addresses(self) -> tuple[IpAddress, ...]:
+        """All addresses that the hosts see, IPv6 last."""
+        return (self.address, self.address6) if self.address6 else (self.address,)
 
 
 class Network(Model):
@@ -70,8 +125,14 @@ class Network(Model):
     public_address: IpAddress = Field(
         description="The load balancer's one public address", examples=["203.0.113.10"]
     )
+    public_address6: Ipv6Address | None = Field(
+        default=None, description="The load balancer's public IPv6 address, where it has one"
+    )
     cluster_network: IpNetwork = Field(
         description="The network that the hosts' addresses lie in", examples=["10.10.0.0/24"]
+    )
+    cluster_network6: Ipv6Network | None = Field(
+        default=None, description="The network that the hosts' IPv6 addresses lie in"
     )
     upstream_mbit: float = Field(gt=0, description="Mb/s towards the internet", examples=[20])
     downstream_mbit: float = Field(gt=0, description="Mb/s from the internet", examples=[20])
@@ -96,3 +157,15 @@ class Network(Model):
     mail_servers: tuple[IpAddress, ...] = Field(
         default=(), description="Where Keycloak and Superset hand over mail; none: no mail"
     )
+    vantage_points: tuple[VantagePoint, ...] = Field(
+        default=(), description="Machines outside, from which the firewall is tried"
+    )
+
+    @property
+    def public_addresses(self) -> tuple[IpAddress, ...]:
+        """The public addresses of the load balancer, IPv6 last."""
+        return (
+            (self.public_address, self.public_address6)
+            if self.public_address6
+            else (self.public_address,)
+        )

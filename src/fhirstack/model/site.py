@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from fhirstack.model.access import Access, Administrator
 from fhirstack.model.base import IpAddress, IpNetwork, Model
 from fhirstack.model.host import (
     LATEST_UBUNTU_LTS,
@@ -18,6 +19,7 @@ from fhirstack.model.host import (
     Network,
     OperatingSystem,
     Role,
+    VantagePoint,
 )
 from fhirstack.model.realm import (
     AndroidClient,
@@ -33,6 +35,8 @@ from fhirstack.model.types import AbsolutePath, DnsName, Email, Identifier, Name
 
 __all__ = [
     "LATEST_UBUNTU_LTS",
+    "Access",
+    "Administrator",
     "Analytics",
     "AndroidClient",
     "Application",
@@ -56,9 +60,11 @@ __all__ = [
     "Realm",
     "Role",
     "Site",
+    "Storage",
     "SupersetClient",
     "Tls",
     "Tokens",
+    "VantagePoint",
     "WebClient",
     "WebService",
 ]
@@ -188,6 +194,14 @@ class Backups(Model):
     )
 
 
+class Storage(Model):
+    """How the NFS server shares its storage."""
+
+    server: Literal["kernel", "ganesha"] = Field(
+        default="kernel", description="Linux's own NFS server, or nfs-ganesha where it cannot run"
+    )
+
+
 class Monitoring(Model):
     """Monitoring lives on other infrastructure; environments push to it."""
 
@@ -227,6 +241,7 @@ class Environment(Model):
         description="What lies around and between the hosts",
         examples=["{public_address: 203.0.113.10, cluster_network: 10.10.0.0/24, …}"],
     )
+    access: Access = Field(default=Access(), description="How the tool and people get in by SSH")
     tls: Tls = Field(default=Tls(), description="Where certificates come from")
     realm: Realm = Field(default=Realm(), description="The programme's Keycloak realm")
     application: Application = Field(default=Application(), description="The OpenSRP application")
@@ -237,6 +252,7 @@ class Environment(Model):
     )
     edge: Edge = Field(default=Edge(), description="Limits of the public entry")
     backups: Backups | None = Field(default=None, description="Where backups go")
+    storage: Storage = Field(default=Storage(), description="How the NFS server shares storage")
     monitoring: Monitoring = Field(
         default=Monitoring(), description="Monitoring on other infrastructure"
     )
@@ -269,6 +285,20 @@ class Environment(Model):
     def hosts_of(self, role: Role) -> tuple[Host, ...]:
         """Return the hosts of one role, in the order of the site."""
         return tuple(host for host in self.hosts if host.role is role)
+
+    @property
+    def internal_domain(self) -> str:
+        """The domain of the hosts' own names; ``.internal`` is kept for such use by ICANN."""
+        return f"{self.name}.internal"
+
+    def internal_name(self, host: Host) -> str:
+        """Return a host's name inside of the environment. The hosts know it by /etc/hosts."""
+        return f"{host.name}.{self.internal_domain}"
+
+    @property
+    def cluster_api(self) -> str:
+        """The name of the cluster's API, which the load balancer hands on to primary nodes."""
+        return f"api.{self.internal_domain}"
 
     @property
     def keycloak_url(self) -> str:

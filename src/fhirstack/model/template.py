@@ -87,6 +87,12 @@ defaults:
     # resolvers: [10.0.0.2]       # your own DNS servers; none: any
     # time_servers: [10.0.0.3]    # your own NTP servers; none: any
     # mail_servers: [10.0.0.4]    # for password resets and reports; none: no mail
+  # access: # how fhirstack and people get in by SSH
+  #   user: fhirstack # on every host, with sudo and no password; the default
+  #   identity: keys/site # the private key, beside this file; none: your agent's
+  #   keys: ["ssh-ed25519 AAAA… fhirstack"] # of `user`; none: those already there are kept
+  #   administrators: # people; `user` is for the tool
+  #     - {{name: ann, keys: ["ssh-ed25519 AAAA… ann@laptop"]}}
   tls:
     issuer: letsencrypt # or: provided, with `directory: certificates`
     # email: ops@your.domain

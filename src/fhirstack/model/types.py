@@ -6,6 +6,7 @@ was expected (``kind``) and what to write (``write``): the loader prints both.
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
@@ -60,6 +61,8 @@ _NAME = r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$"
 _IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
 _VERSION = r"^\d+(\.\d+)?$"
 _EMAIL = r"^[^@\s]+@[^@\s]+$"
+_ACCOUNT = r"^[a-z_][a-z0-9_-]{0,31}$"
+_FINGERPRINT = r"^SHA256:[A-Za-z0-9+/]{43}$"
 _PATH = r"^/(?!.*/\.\.(/|$)).*$"
 
 
@@ -112,5 +115,59 @@ AbsolutePath = Annotated[
         _matching(_PATH, "an absolute path", 'a path from "/", such as /srv/backups/staging')
     ),
     _string(_PATH, "/srv/backups/staging"),
+]
+AccountName = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _ACCOUNT,
+            "an account's name",
+            "up to 32 lower-case letters, digits, hyphens, underscores; a letter first: ann",
+        )
+    ),
+    _string(_ACCOUNT, "ann"),
+]
+Fingerprint = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _FINGERPRINT,
+            "a host key's fingerprint",
+            "what `ssh-keygen -lf` prints: SHA256: and 43 characters",
+        )
+    ),
+    _string(_FINGERPRINT, "SHA256:n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg"),
+]
+
+
+def _ipv6_address(value: object) -> IPv6Address:
+    try:
+        address = ip_address(value) if isinstance(value, str | IPv6Address) else None
+    except ValueError:
+        address = None
+    if not isinstance(address, IPv6Address) or address.scope_id:
+        raise _form("an IPv6 address", "one without a zone, such as fd00:10::31")
+    return address
+
+
+def _ipv6_network(value: object) -> IPv6Network:
+    try:
+        network = ip_network(value) if isinstance(value, str | IPv6Network) else None
+    except ValueError:
+        network = None
+    if not isinstance(network, IPv6Network):
+        raise _form("an IPv6 network", "an address and a prefix length, such as fd00:10::/64")
+    return network
+
+
+Ipv6Address = Annotated[
+    IPv6Address,
+    BeforeValidator(_ipv6_address),
+    WithJsonSchema({"type": "string", "format": "ipv6", "examples": ["fd00:10::31"]}),
+]
+Ipv6Network = Annotated[
+    IPv6Network,
+    BeforeValidator(_ipv6_network),
+    WithJsonSchema({"type": "string", "format": "ipv6network", "examples": ["fd00:10::/64"]}),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]

@@ -17,12 +17,14 @@ from fhirstack.model.host import Role
 from fhirstack.model.site import Environment
 from fhirstack.services import fhir_server, keycloak, superset, warehouse
 from fhirstack.services.catalogue import databases
-from fhirstack.services.postgresql import RESERVED_CONNECTIONS
+from fhirstack.services.postgresql import (
+    RESERVED_CONNECTIONS,
+    served_connections,
+    shared_buffers,
+)
 
 SYSTEM = 10**9
 REDIS = 10**9
-PER_CONNECTION = 10 * 10**6
-MOST_CONNECTIONS = 500
 REPLICAS = {
     keycloak.DATABASE.role: 2,
     fhir_server.ROLE: 2,
@@ -78,12 +80,28 @@ def pools(environment: Environment) -> tuple[Pool, ...]:
     )
 
 
+def postgresql_memory(environment: Environment) -> int:
+    """Return the bytes of the database server that are PostgreSQL's."""
+    return max(_memory(environment) - SYSTEM - REDIS, 0)
+
+
+def redis_memory(environment: Environment) -> int:
+    """Return the bytes of data that Redis may hold.
+
+    A quarter of its share is left for the pages that change while a child process saves.
+    """
+    return min(REDIS, _memory(environment) // 8) * 3 // 4
+
+
+def _memory(environment: Environment) -> int:
+    return sum(host.memory for host in environment.hosts_of(Role.DATABASE))
+
+
 def budget(environment: Environment) -> Budget:
     """Return the connection budget of an environment's database server."""
-    memory = sum(host.memory for host in environment.hosts_of(Role.DATABASE))
-    postgresql = max(memory - SYSTEM - REDIS, 0)
+    memory = postgresql_memory(environment)
     return Budget(
-        max_connections=min(postgresql // 4 // PER_CONNECTION, MOST_CONNECTIONS),
-        shared_buffers=postgresql // 4,
+        max_connections=served_connections(memory),
+        shared_buffers=shared_buffers(memory),
         pools=pools(environment),
     )

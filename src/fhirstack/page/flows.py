@@ -11,7 +11,7 @@ from functools import cache
 from ipaddress import ip_address, ip_network
 
 from fhirstack.model.base import IpAddress, IpNetwork
-from fhirstack.model.host import Role
+from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
 from fhirstack.page.requirements import Flow, Requirement, requirements
 
@@ -31,6 +31,8 @@ class Endpoint:
     networks: tuple[IpNetwork, ...]
     role: Role | None = None
     """The host's role; None for a zone."""
+    public: tuple[IpAddress, ...] = ()
+    """Addresses at which the internet finds the host; other hosts do not see it by them."""
 
     def holds(self, address: IpAddress) -> bool:
         """Whether the address is of this end."""
@@ -115,13 +117,14 @@ def endpoints(environment: Environment, zone: str) -> tuple[Endpoint, ...]:
     if roles is None and zone in set(Role):
         roles = (Role(zone),)
     if roles is not None:
-        return tuple(
-            Endpoint(host.name, _networks([host.address]), host.role)
-            for host in environment.hosts
-            if host.role in roles
-        )
+        return tuple(_host(environment, host) for host in environment.hosts if host.role in roles)
     networks = _zone(environment, zone)
     return (Endpoint(zone, networks),) if networks else ()
+
+
+def _host(environment: Environment, host: Host) -> Endpoint:
+    public = environment.network.public_addresses if host.role is Role.LOAD_BALANCER else ()
+    return Endpoint(host.name, _networks(host.addresses), host.role, public)
 
 
 def show(flow: Flow | HostFlow) -> str:
@@ -152,7 +155,7 @@ def _zone(environment: Environment, zone: str) -> tuple[IpNetwork, ...]:
     network = environment.network
     zones = {
         "internet": _ANYWHERE,
-        "bastion": _networks([network.bastion.address]),
+        "bastion": _networks(network.bastion.addresses),
         "monitoring": _networks(environment.monitoring.addresses),
         "resolvers": _networks(network.resolvers) or _ANYWHERE,
         "time-servers": _networks(network.time_servers) or _ANYWHERE,

@@ -22,7 +22,8 @@ class Matrix:
             self._incoming[flow.destination.name].append(flow)
             for end in (flow.source, flow.destination):
                 if end.role:
-                    self._names[end.networks[0].network_address] = end.name
+                    inner = (network.network_address for network in end.networks)
+                    self._names |= dict.fromkeys((*inner, *end.public), end.name)
 
     def incoming(self, host: str) -> tuple[HostFlow, ...]:
         """Return the flows that a host, or a zone, accepts."""

@@ -28,6 +28,8 @@ class Finding:
 
     verdict: Verdict
     evidence: str
+    remedy: str = ""
+    """What to do where it is not met, for who provides it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,9 @@ class CheckResult:
     environment: str | None
     verdict: Verdict
     evidence: str
+    host: str | None = None
+    """The host that was looked at; None where it is not of one host."""
+    remedy: str = ""
 
 
 def ok(evidence: str) -> Finding:
@@ -45,9 +50,9 @@ def ok(evidence: str) -> Finding:
     return Finding(Verdict.OK, evidence)
 
 
-def failed(evidence: str) -> Finding:
+def failed(evidence: str, remedy: str = "") -> Finding:
     """Return a finding that the requirement is not met; its severity decides what that means."""
-    return Finding(Verdict.FAILED, evidence)
+    return Finding(Verdict.FAILED, evidence, remedy)
 
 
 def skipped(reason: str) -> Finding:
@@ -55,20 +60,24 @@ def skipped(reason: str) -> Finding:
     return Finding(Verdict.SKIPPED, reason)
 
 
-def judge(problems: Iterable[str], evidence: str) -> Finding:
+def judge(problems: Iterable[str], evidence: str, remedy: str = "") -> Finding:
     """Return failed with the problems, or ok with the evidence where there is none."""
     found = list(problems)
     if len(found) > _MOST_PROBLEMS:
         found[_MOST_PROBLEMS:] = [f"and {len(found) - _MOST_PROBLEMS} more"]
-    return failed("; ".join(found)) if found else ok(evidence)
+    return failed("; ".join(found), remedy) if found else ok(evidence)
 
 
-def result(requirement: Requirement, environment: str | None, finding: Finding) -> CheckResult:
+def result(
+    requirement: Requirement, environment: str | None, finding: Finding, host: str | None = None
+) -> CheckResult:
     """Return a finding weighed by the requirement's severity."""
     verdict = finding.verdict
     if verdict is Verdict.FAILED and requirement.severity is not Severity.MUST:
         verdict = Verdict.WARNING
-    return CheckResult(requirement, environment, verdict, finding.evidence)
+    return CheckResult(
+        requirement, environment, verdict, finding.evidence, host=host, remedy=finding.remedy
+    )
 
 
 def exit_code(results: Iterable[CheckResult], *, strict: bool = False) -> ExitCode:

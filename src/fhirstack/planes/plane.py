@@ -34,6 +34,8 @@ class Change:
     after: Any = None
     reason: str = ""
     disrupts: bool = False
+    diff: str = ""
+    """Of a text, where the whole of it would say less."""
     apply: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -46,6 +48,7 @@ class Change:
             "after": self.after,
             "reason": self.reason,
             "disrupts": self.disrupts,
+            "diff": self.diff,
         }
 
 

@@ -9,6 +9,10 @@ SUPERUSER = "postgres"
 SUPERUSER_SECRET = "postgresql-superuser"  # noqa: S105 - a secret's name
 RESERVED_CONNECTIONS = 15
 """Connections kept for superusers, backups, exporters and administrators."""
+PER_CONNECTION = 10 * 10**6
+"""Bytes of a connection: the process and some ``work_mem``."""
+MOST_CONNECTIONS = 500
+"""Beyond it a pooler serves better."""
 
 Settings = Mapping[str, str]
 
@@ -19,6 +23,16 @@ def connection_limit(databases: Iterable[Database]) -> int:
     return sum(pools) + RESERVED_CONNECTIONS
 
 
+def served_connections(memory: int) -> int:
+    """Return how many connections ``memory`` bytes serve: a quarter of it is theirs."""
+    return min(memory // 4 // PER_CONNECTION, MOST_CONNECTIONS)
+
+
+def shared_buffers(memory: int) -> int:
+    """Return the bytes of ``shared_buffers``: a quarter (manual, 19.4)."""
+    return memory // 4
+
+
 def memory_settings(memory: int, connections: int) -> Settings:
     """Return the memory settings for a server that may use ``memory`` bytes.
 
@@ -27,7 +41,7 @@ def memory_settings(memory: int, connections: int) -> Settings:
     """
     mib = memory // 2**20
     return {
-        "shared_buffers": f"{max(mib // 4, 32)}MB",
+        "shared_buffers": f"{max(shared_buffers(memory) // 2**20, 32)}MB",
         "effective_cache_size": f"{max(mib * 3 // 4, 64)}MB",
         "maintenance_work_mem": f"{min(max(mib // 16, 16), 1024)}MB",
         "work_mem": f"{min(max(mib // 4 // connections, 1), 64)}MB",
@@ -43,15 +57,41 @@ def render_settings(settings: Settings) -> str:
     return "".join(lines)
 
 
-def render_access(databases: Iterable[Database], network: str) -> str:
-    """Return ``pg_hba.conf`` text: each role to its own database, the superuser by socket only."""
-    lines = [f"local all {SUPERUSER} scram-sha-256"]
+def render_access(
+    databases: Iterable[Database],
+    *networks: str,
+    tls: bool = False,
+    superuser: str = "scram-sha-256",
+) -> str:
+    """Return ``pg_hba.conf`` text: each role to its own database, the superuser by socket only.
+
+    ``networks``: where roles may come from. ``tls``: they may not come without it.
+    ``superuser``: the method by which the socket knows the superuser.
+    """
+    kind = "hostssl" if tls else "host"
+    lines = [f"local all {SUPERUSER} {superuser}"]
     lines += [
-        f"host {database.name} {login.role} {network} scram-sha-256"
+        f"{kind} {database.name} {login.role} {network} scram-sha-256"
         for database in databases
         for login in database.every_login
+        for network in networks
     ]
     return "\n".join([*lines, "local all all reject", "host all all all reject", ""])
+
+
+def common_settings(name: str, memory: int, connections: int) -> Settings:
+    """Return the settings that a server has wherever it runs. ``name``: the environment's."""
+    return {
+        "password_encryption": "scram-sha-256",
+        "max_connections": str(connections),
+        "superuser_reserved_connections": "3",
+        **memory_settings(memory, connections),
+        "random_page_cost": "1.1",
+        "log_line_prefix": "%m [%p] %q%u@%d ",
+        "log_timezone": "UTC",
+        "timezone": "UTC",
+        "cluster_name": name,
+    }
 
 
 def workload(context: Context, databases: tuple[Database, ...]) -> Workload:
@@ -64,16 +104,8 @@ def workload(context: Context, databases: tuple[Database, ...]) -> Workload:
         "port": str(endpoint.port),
         "unix_socket_directories": str(context.run_root),
         "unix_socket_permissions": "0700",
-        "password_encryption": "scram-sha-256",
-        "max_connections": str(connections),
-        "superuser_reserved_connections": "3",
-        **memory_settings(512 * 2**20, connections),
+        **common_settings(context.environment.name, 512 * 2**20, connections),
         "max_wal_size": "1GB",
-        "random_page_cost": "1.1",
-        "log_line_prefix": "%m [%p] %q%u@%d ",
-        "log_timezone": "UTC",
-        "timezone": "UTC",
-        "cluster_name": context.environment.name,
     }
     binary = context.artifacts[NAME] / "bin"
     return Workload(

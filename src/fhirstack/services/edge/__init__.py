@@ -1,16 +1,20 @@
 """The edge: HAProxy. TLS for one name a service, limits, and what stays closed from outside."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 from jinja2 import Environment as Templates
 from jinja2 import StrictUndefined
 
-from fhirstack.model.site import Environment
+from fhirstack.model.host import Role
+from fhirstack.model.site import Environment, FhirWeb
+from fhirstack.services.node_ports import NODE_PORTS
 from fhirstack.services.workload import Context, Endpoint, File, TcpProbe, Workload
 
 NAME = "edge"
+CERTIFICATES = "/etc/haproxy/certs"
+API_PORT = 6443
 GATEWAY_PREFIX = "/gateway"
 """Where FHIR Web finds the gateway on its own origin: its pages use ``/fhir/…`` themselves."""
 
@@ -24,11 +28,31 @@ _ROUTES = {
 
 @dataclass(frozen=True)
 class Listen:
-    """Where the edge listens, and the directory of its certificates."""
+    """Where the edge listens, and the directory of its certificates.
+
+    ``address6``: where it listens too, in brackets. ``system``: it is the service of a host, with
+    an account, a cage and the log of the system.
+    """
 
     address: str
     certificates: str
     socket: str
+    address6: str = ""
+    system: bool = False
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """All addresses, as HAProxy writes them."""
+        return (self.address, self.address6) if self.address6 else (self.address,)
+
+
+@dataclass(frozen=True)
+class ClusterApi:
+    """Where the cluster's API is handed on: who listens, and the primary nodes by name."""
+
+    addresses: tuple[str, ...]
+    port: int
+    primaries: tuple[tuple[str, Endpoint], ...]
 
 
 def web_fhir_base(environment: Environment) -> str:
@@ -39,11 +63,14 @@ def web_fhir_base(environment: Environment) -> str:
 def render(
     environment: Environment,
     listen: Listen,
-    backends: Mapping[str, Endpoint],
+    backends: Mapping[str, Endpoint | Sequence[Endpoint]],
     *,
     data_import: bool = False,
+    api: ClusterApi | None = None,
 ) -> str:
     """Return ``haproxy.cfg`` for an environment. ``backends``: web service to where it runs.
+
+    Of several places those that answer are used in turn.
 
     FHIR Web's name is served even where it does not run: with the gateway below its prefix, and
     a page that says so. ``data_import`` opens its import jobs, which it shows to all its users.
@@ -61,7 +88,11 @@ def render(
             environment=environment,
             edge=environment.edge,
             listen=listen,
-            backends=backends,
+            backends={
+                name: [ends] if isinstance(ends, Endpoint) else ends
+                for name, ends in backends.items()
+            },
+            api=api,
             served=[*backends, *web],
             prefix=GATEWAY_PREFIX,
             web_fhir_base=web_fhir_base(environment),
@@ -73,11 +104,44 @@ def render(
     )
 
 
+def render_for_host(environment: Environment) -> str:
+    """Return the load balancer's ``haproxy.cfg``: workers' node ports, and the cluster's API."""
+    balancer = environment.hosts_of(Role.LOAD_BALANCER)[0]
+    workers = environment.hosts_of(Role.WORKER)
+    backends = {
+        name: tuple(Endpoint(str(host.address), NODE_PORTS[service]) for host in workers)
+        for name, service in cluster_routes(environment).items()
+    }
+    api = ClusterApi(
+        tuple(f"[{item}]" if item.version == 6 else str(item) for item in balancer.addresses),
+        API_PORT,
+        tuple(
+            (host.name, Endpoint(str(host.address), API_PORT))
+            for host in environment.hosts_of(Role.PRIMARY)
+        ),
+    )
+    listen = Listen(
+        address="0.0.0.0",  # noqa: S104 - the public entry
+        address6="[::]" if environment.network.public_address6 or balancer.address6 else "",
+        certificates=CERTIFICATES,
+        socket="/run/haproxy/admin.sock",
+        system=True,
+    )
+    return render(environment, listen, backends, api=api)
+
+
+def cluster_routes(environment: Environment) -> dict[str, str]:
+    """Return the web services that a cluster runs, and the service behind each name."""
+    behind = {name: service for name, (service, _) in _ROUTES.items()} | {"airbyte": "airbyte"}
+    web_runs = environment.fhir_web != FhirWeb()
+    return {name: behind[name] for name in environment.dns_names if name != "web" or web_runs}
+
+
 def workload(context: Context, *, data_import: bool = False) -> Workload:
     """Return HAProxy for one machine, where FHIR Web runs from a directory only."""
     environment = context.environment
     web_runs = bool(environment.fhir_web.directory or environment.fhir_web.build)
-    backends: dict[str, Endpoint] = {
+    backends: dict[str, Endpoint | Sequence[Endpoint]] = {
         name: context.endpoint(*target)
         for name, target in _ROUTES.items()
         if name in environment.services and (name != "web" or web_runs)

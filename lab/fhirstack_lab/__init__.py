@@ -1,0 +1,1 @@
+"""A test bed of real hosts on one machine: what `lab/up` and its sisters are made of."""

@@ -1,0 +1,60 @@
+"""Options that commands on an environment's hosts share, and what they choose."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fhirstack.errors import UsageError
+from fhirstack.model.host import Host, Role
+from fhirstack.model.load import load_site
+from fhirstack.model.site import Environment, Site
+
+DEFAULT_FILE = Path("site.yaml")
+
+SiteFile = Annotated[Path, typer.Option("--file", "-f", help="The site file.")]
+EnvironmentName = Annotated[
+    str, typer.Option("--environment", "-e", help="Which environment of the site.")
+]
+HostNames = Annotated[
+    list[str] | None, typer.Option("--host", help="Only this host; may be repeated.")
+]
+RoleNames = Annotated[
+    list[Role] | None, typer.Option("--role", help="Only hosts of this role; may be repeated.")
+]
+
+
+def open_environment(file: Path, name: str) -> tuple[Site, Environment]:
+    """Return a site and one of its environments.
+
+    Raises SiteError for an invalid site, UsageError for an environment that it does not have.
+    """
+    site = load_site(file)
+    if not name or name not in site.environments:
+        known = ", ".join(site.environments)
+        what = f"the site has no environment {name}" if name else "which environment?"
+        raise UsageError(what, where=str(file), remedy=f"-e with one of: {known}")
+    return site, site.environments[name]
+
+
+def chosen(
+    environment: Environment, hosts: list[str] | None, roles: list[Role] | None
+) -> tuple[Host, ...]:
+    """Return the hosts that ``--host`` and ``--role`` name together; all where neither is given.
+
+    Raises UsageError for a host that the environment does not have.
+    """
+    known = {host.name for host in environment.hosts}
+    for name in hosts or ():
+        if name not in known:
+            raise UsageError(
+                f"{environment.name} has no host {name}",
+                remedy=f"one of: {', '.join(sorted(known))}",
+            )
+    if not hosts and not roles:
+        return environment.hosts
+    return tuple(
+        host
+        for host in environment.hosts
+        if host.name in (hosts or ()) or host.role in (roles or ())
+    )

@@ -1,0 +1,1 @@
+"""The plane `hosts`: every host converged in one round trip over SSH."""

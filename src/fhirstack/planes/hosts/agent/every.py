@@ -1,0 +1,27 @@
+"""All kinds of resources together, so that each is known by its name."""
+
+from fhirstack.planes.hosts.agent import (
+    accounts,
+    exports,
+    files,
+    kernel,
+    mounts,
+    nftables,
+    packages,
+    postgresql,
+    services,
+)
+from fhirstack.planes.hosts.agent.main import main
+
+__all__ = [
+    "accounts",
+    "exports",
+    "files",
+    "kernel",
+    "main",
+    "mounts",
+    "nftables",
+    "packages",
+    "postgresql",
+    "services",
+]

@@ -1,0 +1,97 @@
+"""What a host really has, for preflight. Nothing on the host is changed.
+
+A request has the mode ``facts`` and says what to look at; each key may be left out:
+
+- ``paths``: directories that will be used, looked up through symbolic links;
+- ``modules``: of the kernel;
+- ``ports``: ``[protocol, first, last]`` of what will listen;
+- ``urls``: what stands for the internet; ``repositories``: whether to ask those of apt;
+- ``names``: DNS names, asked of the host's own resolvers;
+- ``resolvers``: DNS servers, each asked for ``question``; ``time_servers``: asked for the time.
+
+What the network is asked runs at once, within ``NETWORK_SECONDS`` in all.
+"""
+
+import json
+import os
+import platform
+import socket
+from functools import partial
+from typing import Any, Callable
+
+from fhirstack.planes.hosts.agent import facts_machine as machine
+from fhirstack.planes.hosts.agent import facts_network as network
+from fhirstack.planes.hosts.agent.base import STATE, read
+from fhirstack.planes.hosts.agent.facts_ports import listening
+
+NETWORK_SECONDS = 15
+
+
+def answer(request: "dict[str, Any]") -> "dict[str, Any]":
+    """Return the facts. What could not be looked at is None, or tells its error."""
+    proxies = network.proxies()
+    asked = network.together(_questions(request, proxies), NETWORK_SECONDS)
+    return {
+        "root": os.geteuid() == 0,
+        "owner": owner(),
+        "hostname": socket.gethostname(),
+        "os": machine.system(),
+        "kernel": platform.release(),
+        "architecture": platform.machine(),
+        "virtualisation": machine.virtualisation(),
+        "cores": machine.cores(),
+        "memory": machine.memory(),
+        "swap": machine.swap(),
+        "filesystems": machine.filesystems(),
+        "paths": {path: machine.real(path) for path in request.get("paths", ())},
+        "disks": machine.disks(),
+        "addresses": machine.addresses(),
+        "modules": {name: machine.module(name) for name in request.get("modules", ())},
+        "listening": listening(request.get("ports", ())),
+        "synchronised": machine.synchronised(),
+        "time_services": machine.time_services(),
+        "resolvers": network.resolvers(),
+        "proxies": sorted(proxies),
+        "repositories": _part(asked, "repository"),
+        "urls": _part(asked, "url"),
+        "names": _part(asked, "name"),
+        "dns": _part(asked, "resolver"),
+        "ntp": _part(asked, "time"),
+    }
+
+
+def owner() -> "dict[str, str] | None":
+    """Return whose host it is by what an earlier apply noted, which root alone can read."""
+    try:
+        found = json.loads(read(f"{STATE}/host.json") or "null")
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _questions(
+    request: "dict[str, Any]", proxies: "dict[str, str]"
+) -> "dict[tuple[str, str], Callable[[], Any]]":
+    """Return everything that the network is asked, by kind and subject."""
+    questions: "dict[tuple[str, str], Callable[[], Any]]" = {}
+    if request.get("repositories"):
+        for url in network.repositories():
+            shown = network.without_password(url)
+            questions["repository", shown] = partial(network.release, url, proxies)
+    for url in request.get("urls", ()):
+        questions["url", url] = partial(network.fetch, url, proxies)
+    servers = network.resolvers()
+    for name in request.get("names", ()):
+        questions["name", name] = partial(network.addresses_of, name, servers)
+    question = request.get("question", "")
+    for server in request.get("resolvers") or servers:
+        if question:
+            questions["resolver", server] = partial(network.answers, server, question)
+    for server in request.get("time_servers", ()):
+        questions["time", server] = partial(network.time_of, server)
+    return questions
+
+
+def _part(asked: "dict[tuple[str, str], dict[str, Any]]", kind: str) -> "dict[str, dict[str, Any]]":
+    """Return the answers of one kind: each ``{"value": …}`` or ``{"error": …}``."""
+    return {subject: found for (of, subject), found in asked.items() if of == kind}

@@ -1,0 +1,147 @@
+"""The kernel's settings and modules, and swap."""
+
+import os
+
+from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, at, read, run, write
+from fhirstack.planes.hosts.agent.files import difference
+from fhirstack.planes.hosts.agent.mounts import FSTAB, write_fstab
+
+
+class Sysctl(Resource):
+    """Settings of the kernel, as they are now and as a file sets them at boot."""
+
+    kind = "sysctl"
+
+    @property
+    def path(self) -> str:
+        """The file that is read at boot."""
+        return f"/etc/sysctl.d/{self.spec['name']}.conf"
+
+    @property
+    def text(self) -> str:
+        """What the file is to say."""
+        return "".join(f"{key} = {value}\n" for key, value in self.spec["values"].items())
+
+    def plan(self) -> "list[Change]":
+        text = read(self.path)
+        values = self.spec["values"]
+        now = {key: running(key) for key in values}
+        before = {k: v for k, v in now.items() if v is not None and v != _plain(values[k])}
+        changes = []
+        if text != self.text or before:
+            changes.append(
+                self.change(
+                    "create" if text is None else "update",
+                    before=before or None,
+                    after={key: values[key] for key in before} or None,
+                    diff=difference(text or "", self.text),
+                )
+            )
+        unknown = ", ".join(key for key, value in now.items() if value is None)
+        if unknown:
+            reason = f"this kernel does not have {unknown}: nothing is set"
+            changes.append(self.change("report", reason=reason))
+        return changes
+
+    def apply(self, changes: "list[Change]") -> None:
+        os.makedirs(os.path.dirname(at(self.path)), exist_ok=True)
+        write(self.path, self.text)
+        for key, value in self.spec["values"].items():
+            if running(key) not in (None, _plain(value)):
+                try:
+                    with open(at(_place(key)), "w") as stream:
+                        stream.write(value)
+                except OSError as error:
+                    text = f"the kernel refuses {key} = {value}: {error.strerror}"
+                    raise AgentError(text) from None
+
+
+def running(key: str) -> "str | None":
+    """Return a setting's value now, None where the kernel has no such setting to be read."""
+    try:
+        text = read(_place(key))
+    except OSError:
+        return None
+    return None if text is None else _plain(text)
+
+
+def _place(key: str) -> str:
+    # As sysctl has it: a dot that is part of an interface's name is written as a slash.
+    return "/proc/sys/" + key.translate(str.maketrans("./", "/."))
+
+
+def _plain(value: str) -> str:
+    return " ".join(value.split())
+
+
+class Module(Resource):
+    """A module of the kernel: there now, and at boot."""
+
+    kind = "module"
+
+    def plan(self) -> "list[Change]":
+        lacking = []
+        if not self.loaded():
+            lacking.append("it is not loaded")
+        if read(self.path) != f"{self.spec['name']}\n":
+            lacking.append("nothing loads it at boot")
+        action = "create" if len(lacking) == 2 else "update"
+        return [self.change(action, reason="; ".join(lacking))] if lacking else []
+
+    @property
+    def path(self) -> str:
+        """The file that is read at boot."""
+        return f"/etc/modules-load.d/fhirstack-{self.spec['name']}.conf"
+
+    def loaded(self) -> bool:
+        """Return whether the kernel has it, as a module or built in."""
+        name = self.spec["name"].replace("-", "_")
+        if os.path.isdir(at(f"/sys/module/{name}")):
+            return True
+        if any(line.split()[0] == name for line in (read("/proc/modules") or "").splitlines()):
+            return True
+        release = (read("/proc/sys/kernel/osrelease") or "").strip()
+        built_in = (read(f"/lib/modules/{release}/modules.builtin") or "").splitlines()
+        return name in (os.path.basename(p).split(".")[0].replace("-", "_") for p in built_in)
+
+    def apply(self, changes: "list[Change]") -> None:
+        os.makedirs(os.path.dirname(at(self.path)), exist_ok=True)
+        write(self.path, f"{self.spec['name']}\n")
+        if not self.loaded():
+            run(["modprobe", self.spec["name"]])
+
+
+class Swap(Resource):
+    """No swap: none in use, and none in fstab. Its lines there become comments."""
+
+    kind = "swap"
+    mark = "# fhirstack: no swap: "
+
+    def plan(self) -> "list[Change]":
+        used = [line.split()[0] for line in (read("/proc/swaps") or "").splitlines()[1:]]
+        text = read(FSTAB) or ""
+        wanted = self.without(text)
+        reasons = ["in use: " + ", ".join(used)] if used else []
+        if wanted != text:
+            reasons.append("fstab turns it on at boot")
+        if not reasons:
+            return []
+        return [self.change("update", reason="; ".join(reasons), diff=difference(text, wanted))]
+
+    def without(self, text: str) -> str:
+        """Return the text of fstab with its lines of swap as comments."""
+        lines = text.splitlines(keepends=True)
+        return "".join(self.mark + line if _is_swap(line) else line for line in lines)
+
+    def apply(self, changes: "list[Change]") -> None:
+        text = read(FSTAB) or ""
+        # First what lasts: a run that is killed in between leaves no swap for the next boot.
+        if self.without(text) != text:
+            write_fstab(self.without(text))
+        if len((read("/proc/swaps") or "").splitlines()) > 1:
+            run(["swapoff", "--all"])
+
+
+def _is_swap(line: str) -> bool:
+    words = line.split()
+    return words[2:3] == ["swap"] and not words[0].startswith("#")

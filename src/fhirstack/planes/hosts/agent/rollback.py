@@ -1,0 +1,114 @@
+"""Changes that may lock people out: undone by the host itself unless they are confirmed.
+
+What was there is kept, and a timer of systemd puts it back. It is a file of systemd's, so that a
+host that restarts meanwhile puts it back as well. Whoever renames the directory first has decided:
+the undoing, or the controller that came back in and confirms.
+"""
+
+import os
+import shlex
+import shutil
+
+from fhirstack.planes.hosts.agent.base import STATE, AgentError, Resource, at, read, run, write
+
+_KEPT = f"{STATE}/rollback"
+_UNITS = "/etc/systemd/system/fhirstack-rollback"
+
+
+def pending() -> "str | None":
+    """Return the token of changes that wait to be confirmed; None where there are none."""
+    return read(f"{_KEPT}/token")
+
+
+def arm(resources: "list[Resource]", services: "list[str]", token: str, seconds: int) -> None:
+    """Keep what guarded resources have now, and start the timer that puts it back.
+
+    ``services`` are reloaded afterwards. Raises AgentError where that cannot be prepared: then
+    nothing may be changed.
+    """
+    shutil.rmtree(at(_KEPT), ignore_errors=True)
+    os.makedirs(at(_KEPT), mode=0o700)
+    lines = ["#!/bin/sh", "# Puts back what was there before an unconfirmed change.", "set -u"]
+    lines += [f"[ ! -d {_KEPT} ] || mv {_KEPT} {_KEPT}.undoing || exit 0"]
+    kept = 0
+    for resource in resources:
+        for path in resource.guarded_paths():
+            copy, part = f"{_KEPT}/{kept}", f"{path}.fhirstack-undo"
+            kept += 1
+            if os.path.lexists(at(path)):
+                _copy(path, copy)
+                lines.append(
+                    f"cp -a {_KEPT}.undoing/{kept - 1} {shlex.quote(part)}"
+                    f" && mv -f {shlex.quote(part)} {shlex.quote(path)}"
+                )
+            else:
+                lines.append(f"rm -f {shlex.quote(path)}")
+        lines += resource.undo()
+    for service in services:
+        lines.append(f"rm -f {STATE}/started/{service}.json")
+        lines.append(f"systemctl reload-or-restart {shlex.quote(service)}")
+    lines += [f"rm -rf {_KEPT}.undoing", *_disarmed()]
+    write(f"{_KEPT}/undo", "\n".join([*lines, ""]), 0o700)
+    write(f"{_UNITS}.service", _SERVICE.format(kept=_KEPT))
+    write(f"{_UNITS}.timer", _TIMER.format(seconds=seconds))
+    write(f"{_KEPT}/token", token, 0o600)
+    run(["systemctl", "daemon-reload"])
+    run(["systemctl", "enable", "--now", "fhirstack-rollback.timer"])
+
+
+def rewind() -> None:
+    """Give the controller the whole time again: called when all changes are made."""
+    run(["systemctl", "restart", "fhirstack-rollback.timer"])
+
+
+def confirm(token: str) -> None:
+    """Keep the changes. Raises AgentError where they were undone already."""
+    if pending() != token:
+        raise AgentError("the host has already put back what it had: nobody confirmed in time")
+    done = f"{_KEPT}.confirmed"
+    shutil.rmtree(at(done), ignore_errors=True)
+    os.rename(at(_KEPT), at(done))
+    for line in _disarmed():
+        run(["sh", "-c", line], check=False)
+    shutil.rmtree(at(done), ignore_errors=True)
+
+
+def undo() -> None:
+    """Put back, now, what unconfirmed changes replaced."""
+    run(["sh", at(f"{_KEPT}/undo")])
+
+
+def _copy(path: str, copy: str) -> None:
+    shutil.copy2(at(path), at(copy))
+    found = os.stat(at(path))
+    os.chown(at(copy), found.st_uid, found.st_gid)
+
+
+def _disarmed() -> "list[str]":
+    return [
+        "systemctl disable fhirstack-rollback.timer 2>/dev/null",
+        f"rm -f {_UNITS}.service {_UNITS}.timer",
+        "systemctl --no-block daemon-reload",
+        "systemctl --no-block stop fhirstack-rollback.timer",
+    ]
+
+
+_SERVICE = """\
+[Unit]
+Description=fhirstack: put back what an unconfirmed change replaced
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sh -c 'for d in {kept} {kept}.undoing; do [ ! -x $d/undo ] || exec $d/undo; done'
+"""
+_TIMER = """\
+[Unit]
+Description=fhirstack: an unconfirmed change is undone
+
+[Timer]
+OnActiveSec={seconds}
+AccuracySec=1s
+
+[Install]
+WantedBy=timers.target
+"""

@@ -1,0 +1,31 @@
+"""What the desired state of hosts needs beside the site: secrets and certificates."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fhirstack.secret import Secret
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate with those between it and its authority, and its key: both as PEM text."""
+
+    chain: str
+    key: Secret
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Secrets by name; certificates by purpose: ``postgresql``, ``redis``, ``edge/<DNS name>``.
+
+    ``authority``: the PEM text of the environment's own authority, for clients.
+    """
+
+    secrets: Mapping[str, Secret] = field(default_factory=dict)
+    certificates: Mapping[str, Certificate] = field(default_factory=dict)
+    authority: str = ""
+
+
+def edge_purpose(name: str) -> str:
+    """Return the purpose of the certificate of a DNS name."""
+    return f"edge/{name}"

@@ -1,0 +1,30 @@
+"""The secrets and certificates of an environment, from their store beside the site file."""
+
+import datetime
+import os
+import pwd
+from pathlib import Path
+
+from fhirstack.model.site import Environment
+from fhirstack.planes.hosts import authority
+from fhirstack.planes.hosts.desired.inputs import Inputs
+from fhirstack.planes.local import secrets
+from fhirstack.planes.local.account import Account, make_directory
+from fhirstack.services import catalogue
+
+
+def inputs_for(site_directory: Path, environment: Environment) -> Inputs:
+    """Return what the desired state needs; what is missing is made, what is there is kept.
+
+    The store is ``secrets/<environment>`` below ``site_directory``, for its owner only. Raises
+    UnreachableError for a file that does not serve.
+    """
+    own = pwd.getpwuid(os.geteuid())
+    owner = Account(own.pw_name, own.pw_uid, own.pw_gid)
+    store = site_directory / environment.secrets_directory
+    for place in (store.parent, store):
+        make_directory(place, owner)
+    values = secrets.ensure(store, catalogue.SECRETS, owner)
+    now = datetime.datetime.now(datetime.UTC)
+    public, certificates = authority.ensure(store / "tls", environment, owner, now)
+    return Inputs(secrets=values, certificates=certificates, authority=public)

@@ -1,0 +1,234 @@
+"""The plane `hosts`: plan, apply and confirm, for all hosts of an environment."""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from fhirstack.errors import FhirstackError, UnreachableError
+from fhirstack.planes.hosts.calls import LONG_SECONDS, Answer, Doing, Request, call, call_all, who
+from fhirstack.planes.hosts.resources import Resource
+from fhirstack.planes.hosts.ssh import Connections
+from fhirstack.planes.plane import Action, Change
+
+Desired = Mapping[str, tuple[Resource, ...]]
+
+
+@dataclass(frozen=True)
+class HostPlan:
+    """How one host differs, and by what two such plans are told apart."""
+
+    host: str
+    changes: tuple[Change, ...]
+    fingerprint: str
+    machine_id: str
+    seconds: float = 0
+    """The agent's own time on the host."""
+
+    @property
+    def effective(self) -> tuple[Change, ...]:
+        """The changes that apply would make."""
+        return tuple(change for change in self.changes if change.action is not Action.REPORT)
+
+    @property
+    def disrupts(self) -> bool:
+        """Whether apply would interrupt something that runs."""
+        return any(change.disrupts for change in self.effective)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plans of all hosts that were asked, and what could not be looked at."""
+
+    hosts: Mapping[str, HostPlan]
+    errors: Mapping[str, FhirstackError] = field(default_factory=dict)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """All changes that apply would make."""
+        return tuple(change for plan in self.hosts.values() for change in plan.effective)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What apply did on one host."""
+
+    host: str
+    done: tuple[str, ...] = ()
+    error: FhirstackError | None = None
+    undone: bool = False
+    """Whether an earlier change, that nobody had confirmed, was put back first."""
+
+
+def plan(
+    connections: Connections, programme: str, desired: Desired, doing: Doing | None = None
+) -> Plan:
+    """Ask every host how it differs: one round trip each, all at once. Changes nothing."""
+    requests = {
+        host: {"mode": "plan", **_request(connections, programme, host, resources)}
+        for host, resources in desired.items()
+    }
+    answers = call_all(connections, requests, doing)
+    plans, errors = {}, {}
+    for host, answer in answers.items():
+        try:
+            plans[host] = read_plan(host, answer)
+        except FhirstackError as error:
+            errors[host] = error
+    for problem in twins(plans.values()):
+        errors |= problem
+    return Plan({name: found for name, found in plans.items() if name not in errors}, errors)
+
+
+def twins(plans: Iterable[HostPlan]) -> Iterable[dict[str, FhirstackError]]:
+    """Yield an error for each host that shares its machine-id with another."""
+    seen: dict[str, str] = {}
+    for found in plans:
+        other = seen.setdefault(found.machine_id, found.host)
+        if other != found.host:
+            yield {
+                name: FhirstackError(
+                    f"it has the machine-id of {twin}: one is a copy of the other,"
+                    " or two names lead to one machine",
+                    where=name,
+                    remedy="on a copy: rm /etc/machine-id; systemd-machine-id-setup; reboot",
+                )
+                for name, twin in ((found.host, other), (other, found.host))
+            }
+
+
+def read_plan(host: str, answer: Answer | FhirstackError) -> HostPlan:
+    """Return a host's plan from its agent's answer. Raises what went wrong instead."""
+    if isinstance(answer, FhirstackError):
+        raise answer
+    if problem := answer.get("refused") or answer.get("error"):
+        raise FhirstackError(str(problem), where=host)
+    changes = tuple(_change(host, told) for told in answer["changes"])
+    return HostPlan(
+        host, changes, answer["fingerprint"], answer["machine_id"], answer.get("seconds", 0)
+    )
+
+
+def _change(host: str, told: Mapping[str, Any]) -> Change:
+    return Change(
+        plane="hosts",
+        address=f"{host}/{told['address']}",
+        action=Action(told["action"]),
+        before=told["before"],
+        after=told["after"],
+        reason=told["reason"],
+        diff=told["diff"],
+        disrupts=told["disrupts"],
+    )
+
+
+def apply(
+    connections: Connections,
+    programme: str,
+    desired: Desired,
+    found: Plan,
+    waves: Iterable[Iterable[str]],
+    *,
+    doing: Doing | None = None,
+    ended: Callable[[Outcome], None] = lambda outcome: None,
+) -> list[Outcome]:
+    """Make hosts what is declared, as it was planned: wave after wave, and in a wave all at once.
+
+    Hosts on which something that runs is interrupted take their turn one after another. The
+    first wave with an error is the last. A host that changed since it was planned is refused.
+    """
+    outcomes: list[Outcome] = []
+    for wave in waves:
+        todo = [name for name in wave if name in found.hosts and found.hosts[name].effective]
+
+        def one(name: str) -> Outcome:
+            request = {
+                "mode": "apply",
+                "expected": found.hosts[name].fingerprint,
+                **_request(connections, programme, name, desired[name]),
+            }
+            outcome = _apply(connections, name, request, doing)
+            ended(outcome)
+            return outcome
+
+        quiet = [name for name in todo if not found.hosts[name].disrupts]
+        with ThreadPoolExecutor(max_workers=max(len(quiet), 1)) as pool:
+            outcomes += pool.map(one, quiet)
+        for name in todo:
+            if any(outcome.error for outcome in outcomes):
+                break
+            if name not in quiet:
+                outcomes.append(one(name))
+        if any(outcome.error for outcome in outcomes):
+            break
+    return outcomes
+
+
+def _apply(connections: Connections, name: str, request: Request, doing: Doing | None) -> Outcome:
+    try:
+        answer = call(connections, name, request, doing, seconds=LONG_SECONDS)
+    except FhirstackError as error:
+        return Outcome(name, error=error)
+    problem = _problem(name, answer)
+    if answer.get("unconfirmed"):
+        try:
+            _confirm(connections, name, request)
+        except FhirstackError as shut:
+            problem = problem or UnreachableError(
+                f"after its new firewall or SSH settings nobody gets in: {shut.what}",
+                where=name,
+                remedy=f"the host puts back what it had within {request['confirm_seconds']} s;"
+                " check the site's addresses and keys, then apply again",
+            )
+    return Outcome(name, tuple(answer.get("done", ())), problem, bool(answer.get("undone")))
+
+
+def _problem(name: str, answer: Answer) -> FhirstackError | None:
+    if refused := answer.get("refused"):
+        remedy = "look again: `fhirstack plan`"
+        return UnreachableError(f"{refused}; nothing was changed", where=name, remedy=remedy)
+    if error := answer.get("error"):
+        remedy = "put it right, then apply again: it goes on from there"
+        return UnreachableError(str(error), where=name, remedy=remedy)
+    return None
+
+
+def _confirm(connections: Connections, name: str, request: Request) -> None:
+    """Come back in by a new connection, as anybody would, and keep the guarded changes."""
+    answer = call(
+        connections,
+        name,
+        {"mode": "confirm", "token": request["token"], "identity": request["identity"]},
+        fresh=True,
+        seconds=request["confirm_seconds"],
+    )
+    if problem := answer.get("error"):
+        raise UnreachableError(str(problem), where=name)
+
+
+def _request(
+    connections: Connections, programme: str, host: str, resources: Iterable[Resource]
+) -> dict[str, Any]:
+    environment = connections.environment.name
+    return {
+        "identity": {"programme": programme, "environment": environment, "host": host},
+        "who": who(),
+        "token": secrets.token_hex(8),
+        "confirm_seconds": connections.environment.access.confirm_seconds,
+        "resources": [resource.as_dict() for resource in resources],
+    }
+
+
+def as_dict(found: Plan) -> dict[str, Any]:
+    """Return a plan as data, for ``--format json`` and for a saved plan."""
+    return {
+        "hosts": {
+            name: {
+                "fingerprint": plan.fingerprint,
+                "changes": [change.as_dict() for change in plan.changes],
+            }
+            for name, plan in found.hosts.items()
+        },
+        "errors": {name: str(error) for name, error in found.errors.items()},
+    }

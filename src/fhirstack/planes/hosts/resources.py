@@ -1,0 +1,286 @@
+"""What a host is to have: one type a kind of resource, sent to the agent as JSON.
+
+The agent (``agent/``) has one class a kind, which observes and changes. The order of a list of
+resources is the order in which they are put in place: a package before its files, files before
+the service that reads them.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resource:
+    """One thing of a host that is observed, compared and changed."""
+
+    kind: ClassVar[str]
+    guard: bool = False
+    """Whether a mistake in it may lock people out: it is undone unless the controller confirms."""
+
+    @property
+    def address(self) -> str:
+        """The resource's name in plans, such as ``file:/etc/hosts``."""
+        raise NotImplementedError
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what the agent reads."""
+        return {"kind": self.kind, "address": self.address, **asdict(self)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Package(Resource):
+    """A Debian package, installed; with ``present=False`` removed."""
+
+    kind = "package"
+    name: str
+    present: bool = True
+    starts: bool = False
+    """Whether its services may start by being installed. Ours are configured first."""
+
+    @property
+    def address(self) -> str:
+        return f"package:{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class File(Resource):
+    """A regular file, whole. ``content=None``: no such file.
+
+    ``validate`` is run on the new content before it takes the file's place: ``{}`` in it is the
+    path of a copy that has the owner and mode of the file. ``secret``: never shown in a plan.
+    """
+
+    kind = "file"
+    path: str
+    content: str | None
+    mode: str = "0644"
+    owner: str = "root"
+    group: str = "root"
+    validate: tuple[str, ...] = ()
+    secret: bool = False
+    early: bool = False
+    """Whether it is there before packages are installed, because their scripts read it."""
+
+    @property
+    def address(self) -> str:
+        return f"file:{self.path}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link(Resource):
+    """A symbolic link to ``target``, in place of whatever file or link is there."""
+
+    kind = "link"
+    path: str
+    target: str
+
+    @property
+    def address(self) -> str:
+        return f"link:{self.path}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block(Resource):
+    """Lines between two marks in a file that others write to as well, such as /etc/hosts."""
+
+    kind = "block"
+    path: str
+    content: str
+
+    @property
+    def address(self) -> str:
+        return f"block:{self.path}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Directory(Resource):
+    """A directory. ``exclusive``: a pattern of file names; those that no resource names go."""
+
+    kind = "directory"
+    path: str
+    mode: str = "0755"
+    owner: str = "root"
+    group: str = "root"
+    exclusive: str = ""
+    keep: tuple[str, ...] = ()
+    """Names that stay in an exclusive directory."""
+
+    @property
+    def address(self) -> str:
+        return f"directory:{self.path}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Resource):
+    """A group of accounts."""
+
+    kind = "group"
+    name: str
+    system: bool = False
+
+    @property
+    def address(self) -> str:
+        return f"group:{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class User(Resource):
+    """An account: no password, supplementary groups exactly these. Keys are files (see ssh)."""
+
+    kind = "user"
+    name: str
+    shell: str = "/bin/bash"
+    groups: tuple[str, ...] = ()
+    system: bool = False
+    home: str = ""
+    """Empty: /home/<name>."""
+
+    @property
+    def address(self) -> str:
+        return f"user:{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logins(Resource):
+    """Who may log in at all: any other account with a shell and a uid of people is locked.
+
+    Accounts with the uid 0 beside root are locked too. A locked account keeps its files.
+    """
+
+    kind = "logins"
+    allowed: tuple[str, ...]
+    guard: bool = True
+
+    @property
+    def address(self) -> str:
+        return "logins"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service(Resource):
+    """A unit of systemd. It is restarted (or reloaded) when something that it watches changed."""
+
+    kind = "service"
+    name: str
+    running: bool = True
+    enabled: bool = True
+    masked: bool = False
+    """Stopped and masked: cannot be started."""
+    watch: tuple[str, ...] = ()
+    """Addresses of resources that it reads when it starts: a change of one restarts it."""
+    reload_watch: tuple[str, ...] = ()
+    """Addresses for which a reload is enough, which does not disrupt."""
+
+    @property
+    def address(self) -> str:
+        return f"service:{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sysctl(Resource):
+    """Kernel settings: now, and at boot by a file in /etc/sysctl.d."""
+
+    kind = "sysctl"
+    name: str
+    """Of the file, without its ending."""
+    values: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        return f"sysctl:{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Module(Resource):
+    """A kernel module: loaded (or built in) now, and at boot."""
+
+    kind = "module"
+    name: str
+
+    @property
+    def address(self) -> str:
+        return f"module:{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mount(Resource):
+    """A file system in fstab, and mounted. ``options`` as in fstab."""
+
+    kind = "mount"
+    path: str
+    source: str
+    type: str
+    options: str = "defaults"
+
+    @property
+    def address(self) -> str:
+        return f"mount:{self.path}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Swap(Resource):
+    """No swap, now and at boot: the kubelet refuses to run with it."""
+
+    kind = "swap"
+
+    @property
+    def address(self) -> str:
+        return "swap"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AptSource(Resource):
+    """A package repository in deb822 form, with its key in the file itself."""
+
+    kind = "apt-source"
+    name: str
+    content: str
+
+    @property
+    def address(self) -> str:
+        return f"apt-source:{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Nftables(Resource):
+    """One table of the firewall: loaded in the kernel, and at boot from /etc/nftables.conf.
+
+    ``ruleset`` defines the table ``inet <table>``, nothing else. Other tables are not touched.
+    """
+
+    kind = "nftables"
+    table: str
+    ruleset: str
+    guard: bool = True
+
+    @property
+    def address(self) -> str:
+        return f"nftables:{self.table}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresqlSettings(Resource):
+    """No setting of PostgreSQL by ALTER SYSTEM; what the files declare is what runs.
+
+    ``cluster`` is Debian's, such as ``15/main``. ``settings`` are those of the files: one that
+    differs in the running server, or waits for a restart, is a difference.
+    """
+
+    kind = "postgresql-settings"
+    cluster: str
+    settings: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        return f"postgresql-settings:{self.cluster}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exports(Resource):
+    """What the NFS kernel server exports now is what /etc/exports* say."""
+
+    kind = "exports"
+
+    @property
+    def address(self) -> str:
+        return "exports"

@@ -1,0 +1,260 @@
+"""SSH to the hosts of an environment: OpenSSH itself, our configuration before the user's.
+
+The way in is the page's: bastion, load balancer, host. One connection to the load balancer is
+shared by all hosts. Host keys are known by the site's fingerprint or by `trust`, and strict.
+"""
+
+import os
+import shlex
+import stat
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from fhirstack.errors import FhirstackError, UnreachableError, UsageError
+from fhirstack.model.base import IpAddress
+from fhirstack.model.host import Role
+from fhirstack.model.site import Environment
+
+CONNECT_SECONDS = 20
+PERSIST_SECONDS = 60
+"""A shared connection stays so long after its last use: the next command is quick."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A machine that is reached by SSH, and through which other one."""
+
+    name: str
+    address: IpAddress
+    user: str
+    host_key: str | None = None
+    """``SHA256:…``, where the site says it."""
+    through: str | None = None
+    """The name of the target before it on the way."""
+
+
+def targets(environment: Environment) -> dict[str, Target]:
+    """Return every machine of an environment that SSH reaches, by name, each after its way."""
+    network, user = environment.network, environment.access.user
+    bastion = network.bastion
+    found = {
+        f"{environment.name}-bastion": Target(
+            f"{environment.name}-bastion", bastion.address, bastion.user, bastion.host_key
+        )
+    }
+    (entry,) = environment.hosts_of(Role.LOAD_BALANCER)
+    found[entry.name] = Target(
+        entry.name, network.public_address, user, entry.host_key, f"{environment.name}-bastion"
+    )
+    for host in environment.hosts:
+        if host is not entry:
+            found[host.name] = Target(host.name, host.address, user, host.host_key, entry.name)
+    for point in network.vantage_points:
+        name = f"{environment.name}-{point.name}"
+        found[name] = Target(name, point.address, point.user, point.host_key)
+    return found
+
+
+def chain(known: dict[str, Target], name: str) -> list[Target]:
+    """Return the targets on the way to one, itself the last."""
+    target = known[name]
+    return [*(chain(known, target.through) if target.through else []), target]
+
+
+@dataclass(frozen=True)
+class Connections:
+    """How the machines of one environment are reached from this one."""
+
+    environment: Environment
+    site: Path
+    """The site file: other paths are relative to its directory."""
+
+    @property
+    def directory(self) -> Path:
+        """Where what the tool keeps of an environment lies, beside the site file."""
+        return self.site.resolve().parent / ".fhirstack" / self.environment.name
+
+    @property
+    def known_hosts(self) -> Path:
+        """The host keys that are trusted."""
+        return self.directory / "known_hosts"
+
+    @property
+    def configuration(self) -> Path:
+        """The OpenSSH configuration that is generated."""
+        return self.directory / "ssh_config"
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        """Every machine that SSH reaches."""
+        return targets(self.environment)
+
+    def prepare(self) -> None:
+        """Write the configuration. Raises FhirstackError where a path does not serve."""
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.known_hosts.touch(mode=0o644)
+        text = render(
+            self.environment,
+            self.known_hosts,
+            self._named(self.environment.access.identity, "identity"),
+            self._named(self.environment.access.ssh_config, "ssh_config"),
+            _sockets(),
+        )
+        if not self.configuration.exists() or self.configuration.read_text() != text:
+            part = self.configuration.with_suffix(f".{os.getpid()}")
+            part.write_text(text)
+            part.chmod(0o600)
+            part.replace(self.configuration)
+
+    def _named(self, path: str | None, key: str) -> Path | None:
+        if path is None:
+            return None
+        found = self.site.resolve().parent / Path(path).expanduser()
+        if not found.exists():
+            raise UsageError(
+                f"access.{key}: there is no {found}",
+                where=str(self.site),
+                remedy="name a file that is there; paths are relative to the site file",
+            )
+        return found
+
+    def command(self, name: str, *words: str, options: tuple[str, ...] = ()) -> list[str]:
+        """Return the command line that runs words on a machine. Nothing secret may be in it.
+
+        The machine is named by its address: so what the user's own configuration says for it
+        holds, as it does where OpenSSH itself jumps through it.
+        """
+        remote = [shlex.join(words)] if words else []
+        address = str(self.targets[name].address)
+        return ["ssh", "-F", str(self.configuration), *options, address, *remote]
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Open the connection to the load balancer that all others go through."""
+        (entry,) = self.environment.hosts_of(Role.LOAD_BALANCER)
+        ssh(self, entry.name)
+        yield
+
+    def close(self) -> None:
+        """End the shared connections."""
+        for name in self.targets:
+            subprocess.run(
+                self.command(name, options=("-O", "exit")),
+                capture_output=True,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+
+
+def ssh(connections: Connections, name: str) -> None:
+    """Make sure that a machine is reached. Raises UnreachableError with what ssh says."""
+    done = subprocess.run(
+        connections.command(name, "true", options=("-o", "BatchMode=yes")),
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    if done.returncode:
+        raise failure(connections, name, done.returncode, done.stderr)
+
+
+def failure(connections: Connections, name: str, code: int, said: str) -> FhirstackError:
+    """Turn what ssh said into an error that names the machine on the way, and the remedy."""
+    text = "\n".join(line for line in said.splitlines() if line.strip())
+    last = text.splitlines()[-1] if text else f"ssh ended with {code}"
+    environment = connections.environment.name
+    way = " → ".join(target.name for target in chain(connections.targets, name))
+    for sign, what, remedy in (
+        (
+            "REMOTE HOST IDENTIFICATION HAS CHANGED",
+            "its host key is not the one that is known: another machine may answer in its place",
+            f"find out why; if it was installed anew: `fhirstack trust -e {environment} --replace`",
+        ),
+        (
+            "Host key verification failed",
+            "a host key on the way is not known",
+            f"`fhirstack trust -e {environment}`, or write `host_key` in the site",
+        ),
+        (
+            "Permission denied",
+            "SSH lets nobody in with the keys that were offered",
+            "check access.user and access.identity, and `ssh-add -l`",
+        ),
+        (
+            "administratively prohibited",
+            "the machine before it does not forward to it",
+            "the load balancer's sshd must allow TCP forwarding to its hosts",
+        ),
+    ):
+        if sign in text:
+            return UnreachableError(what, where=f"{name} (by {way})", remedy=f"{remedy}\n  {last}")
+    return UnreachableError(
+        last, where=f"{name} (by {way})", remedy=f"try: fhirstack ssh -e {environment} {name}"
+    )
+
+
+def render(
+    environment: Environment,
+    known_hosts: Path,
+    identity: Path | None,
+    further: Path | None,
+    sockets: Path,
+) -> str:
+    """Return the OpenSSH configuration. What comes first holds: the user's own follows ours.
+
+    A machine stands under its name and its address, so that what the user's own configuration
+    says for an address (a ProxyCommand, a user's key) is honoured.
+    """
+    known = targets(environment)
+    blocks = []
+    for target in known.values():
+        lines = [
+            f"Host {target.name} {target.address}",
+            f"  HostName {target.address}",
+            f"  HostKeyAlias {target.name}",
+            f"  User {target.user}",
+        ]
+        if target.through:
+            lines.append(f"  ProxyJump {known[target.through].address}")
+        if identity:
+            lines.append(f'  IdentityFile "{identity}"')
+        lines += [
+            f'  UserKnownHostsFile "{known_hosts}"',
+            "  GlobalKnownHostsFile /dev/null",
+            "  StrictHostKeyChecking yes",
+            "  UpdateHostKeys no",
+            "  CheckHostIP no",
+            "  ForwardAgent no",
+            f"  ConnectTimeout {CONNECT_SECONDS}",
+            "  ServerAliveInterval 10",
+            "  ServerAliveCountMax 3",
+            "  ControlMaster auto",
+            f'  ControlPath "{sockets}/%C"',
+            f"  ControlPersist {PERSIST_SECONDS}",
+        ]
+        blocks.append("\n".join(lines))
+    includes = [str(further)] if further else []
+    includes += ["~/.ssh/config", "/etc/ssh/ssh_config"]
+    return (
+        f"# Made by fhirstack from the site, for {environment.name}: do not edit.\n"
+        + "\n".join(blocks)
+        + "\nHost *\n"
+        + "".join(f'  Include "{path}"\n' for path in includes)
+    )
+
+
+def _sockets() -> Path:
+    """Return a private directory with a short path: sockets' paths have 108 bytes at most."""
+    base = os.environ.get("XDG_RUNTIME_DIR")
+    path = Path(base) / "fhirstack" if base else Path(f"/tmp/fhirstack-{os.geteuid()}")  # noqa: S108
+    path.mkdir(mode=0o700, exist_ok=True)
+    found = path.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise UnreachableError(
+            "is not a private directory of yours", where=str(path), remedy=f"remove {path}"
+        )
+    return path

@@ -1,0 +1,76 @@
+"""From bare hosts to what is declared; then nothing is left to do."""
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.lab
+
+
+def test_preflight_finds_what_the_partner_gave(lab):
+    answer = lab("preflight", "--format", "json")
+    assert answer.code == 0, answer.text
+    assert "failed" not in {row["verdict"] for row in json.loads(answer.out)}
+
+
+def test_after_apply_nothing_differs_and_a_second_apply_does_nothing(built):
+    before = {host: built.records(host.removeprefix("production-")) for host in built.hosts}
+    assert all(records and records[-1]["error"] is None for records in before.values())
+    answer = built.ok("plan")
+    assert "11 hosts: 11 as declared." in answer.out
+    again = built.ok("apply", "--yes")
+    assert "Nothing to do." in again.err
+    after = {host: built.records(host.removeprefix("production-")) for host in built.hosts}
+    assert after == before
+
+
+def test_a_plan_of_one_role_asks_its_hosts_alone(built):
+    answer = built.ok("plan", "--role", "worker", "--host", "production-db", "--format", "json")
+    assert json.loads(answer.out)["hosts"].keys() == {
+        "production-db",
+        *(f"production-worker-{number}" for number in (1, 2, 3, 4)),
+    }
+
+
+def test_what_was_built_serves(built):
+    for host, services in {
+        "lb": ("haproxy", "chrony", "nftables", "ssh"),
+        "db": ("postgresql@15-main", "redis-server", "prometheus-node-exporter"),
+        "nfs": ("nfs-ganesha",),
+        "worker-1": ("containerd", "rsyslog"),
+        "analytics": ("containerd",),
+    }.items():
+        states = built.shell(host, f"systemctl is-active {' '.join(services)} || true").split()
+        assert states == ["active"] * len(services), (host, services, states)
+    # Over TLS, from a cluster node, with the environment's own authority.
+    listening = built.shell("db", "ss -Hltn | awk '{print $4}'")
+    assert "10.77.0.51:5432" in listening
+    assert "0.0.0.0:5432" not in listening
+    names = built.shell("worker-1", "getent hosts production-db production-lb")
+    assert "10.77.0.51" in names or "fd77::51" in names
+
+
+def test_ssh_and_run_go_the_same_way(built):
+    answer = built.ok("run", "--role", "primary", "--", "echo", "it's", "$HOME; *")
+    assert answer.out.count("it's $HOME; *") == 3
+    failing = built("run", "--host", "production-db", "--", "false")
+    assert failing.code == 1
+    assert "exit code 1" in failing.out
+
+
+def test_secrets_are_in_no_command_line_and_no_open_file(built):
+    secrets = [
+        path.read_text().strip()
+        for path in (built.site.parent / "secrets/production").iterdir()
+        if path.is_file() and "BEGIN" not in path.read_text()
+    ]
+    assert secrets
+    text = built.shell(
+        "db", "cat /proc/[0-9]*/cmdline | tr '\\0' ' '; cat /etc/redis/* 2>/dev/null"
+    )
+    journal = built.shell("db", "journalctl --no-pager -q")
+    for secret in secrets:
+        assert secret not in text
+        assert secret not in journal
+    for path in (built.site.parent / "secrets/production").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
