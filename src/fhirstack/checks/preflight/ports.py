@@ -39,8 +39,15 @@ _NODE = (
 )
 
 
+_EVERY = (Wanted("tcp", 9100, 9100, "metrics", ("prometheus-node",)),)
+
+
 def wanted(environment: Environment, role: Role) -> tuple[Wanted, ...]:
     """Return what a host of a role will listen on, besides SSH."""
+    return (*_of_role(environment, role), *_EVERY)
+
+
+def _of_role(environment: Environment, role: Role) -> tuple[Wanted, ...]:
     if role is Role.LOAD_BALANCER:
         edge = environment.edge
         return (

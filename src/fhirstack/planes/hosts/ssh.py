@@ -165,7 +165,7 @@ def ssh(connections: Connections, name: str) -> None:
 def failure(connections: Connections, name: str, code: int, said: str) -> FhirstackError:
     """Turn what ssh said into an error that names the machine on the way, and the remedy."""
     text = "\n".join(line for line in said.splitlines() if line.strip())
-    last = text.splitlines()[-1] if text else f"ssh ended with {code}"
+    last = text.splitlines()[-1] if text else "the connection was lost"
     environment = connections.environment.name
     way = " → ".join(target.name for target in chain(connections.targets, name))
     for sign, what, remedy in (

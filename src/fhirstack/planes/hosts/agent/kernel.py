@@ -74,6 +74,10 @@ def _plain(value: str) -> str:
     return " ".join(value.split())
 
 
+_SIGNS = {"br_netfilter": "/proc/sys/net/bridge"}
+"""What is there with a module, whether it is loaded or built in."""
+
+
 class Module(Resource):
     """A module of the kernel: there now, and at boot."""
 
@@ -99,6 +103,10 @@ class Module(Resource):
         if os.path.isdir(at(f"/sys/module/{name}")):
             return True
         if any(line.split()[0] == name for line in (read("/proc/modules") or "").splitlines()):
+            return True
+        # A kernel without modules tells neither: its file systems and settings do.
+        systems = (read("/proc/filesystems") or "").split()
+        if name in systems or os.path.isdir(at(_SIGNS.get(name, "/none"))):
             return True
         release = (read("/proc/sys/kernel/osrelease") or "").strip()
         built_in = (read(f"/lib/modules/{release}/modules.builtin") or "").splitlines()

@@ -86,10 +86,9 @@ def _copy(path: str, copy: str) -> None:
 
 def _disarmed() -> "list[str]":
     return [
-        "systemctl disable fhirstack-rollback.timer 2>/dev/null",
+        "systemctl --quiet disable --now fhirstack-rollback.timer",
         f"rm -f {_UNITS}.service {_UNITS}.timer",
         "systemctl --no-block daemon-reload",
-        "systemctl --no-block stop fhirstack-rollback.timer",
     ]
 
 

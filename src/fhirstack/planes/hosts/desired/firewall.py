@@ -195,6 +195,9 @@ def _output(is_node: bool) -> list[str]:
         'udp sport 68 udp dport 67 accept comment "DHCP"',
         'ip6 daddr { fe80::/10, ff02::1:2 } udp sport 546 udp dport 547 accept comment "DHCP"',
         *pods,
+        # The kernel follows connections only once there are rules: to what began before, such as
+        # the connection over which they came, it would send nothing more.
+        'tcp flags & syn == 0x0 accept comment "replies on older connections"',
         "jump outgoing",
         _LOG,
     ]
@@ -228,7 +231,8 @@ def _lines(rule: Rule) -> list[str]:
         family = "ip" if version == 4 else "ip6"
         words = [f"{family} {way} @{rule.peers}{version}"] if rule.peers else []
         if rule.protocol == "icmp":
-            words.append(f"meta l4proto {'icmp' if version == 4 else 'ipv6-icmp'}")
+            # By number: a bare host has no /etc/protocols.
+            words.append(f"meta l4proto {1 if version == 4 else 58}")
         elif rule.protocol != "any":
             words.append(
                 f"{rule.protocol} dport {_ports(rule.ports)}"

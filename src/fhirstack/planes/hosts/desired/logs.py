@@ -25,7 +25,7 @@ def logs(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...
             content="[Journal]\nStorage=persistent\nSystemMaxUse=1G\nSystemKeepFree=2G\n"
             "MaxRetentionSec=3month\nForwardToSyslog=yes\n",
         ),
-        Service(name="systemd-journald", watch=(f"file:{_JOURNAL}",)),
+        Service(name="systemd-journald", reload_watch=(f"file:{_JOURNAL}",)),
         Package(name="rsyslog"),
         File(
             path=_FORWARD,
