@@ -14,6 +14,7 @@ from fhirstack.errors import FhirstackError
 from fhirstack.model.explain import at
 from fhirstack.model.nodes import Key, Node, show_path
 from fhirstack.model.site import Access, Clients, Environment, Kind, Model, Role
+from fhirstack.page.requirements import requirements
 
 _ONE_OF = (Role.LOAD_BALANCER, Role.NFS, Role.DATABASE)
 """The site has no meaning for two of them: names lead to one load balancer, state lies on one."""
@@ -37,7 +38,7 @@ def crossfield_errors(environments: Mapping[str, Node], file: str) -> list[Fhirs
     """Return the errors between values of one environment, and between environments."""
     errors: list[FhirstackError] = []
     for name, node in environments.items():
-        for judge in (_hosts, _access, _services, _clients, _rules):
+        for judge in (_hosts, _access, _services, _clients, _rules, _deviations):
             errors += judge(name, node, file)
     errors += _shared(environments, file)
     errors += _shared_names(environments, file)
@@ -144,6 +145,18 @@ def _rules(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:
     if issuer and issuer.text == "provided" and not environment.get("tls", "directory"):
         what = f"{show_path(issuer.path)}: provided certificates need a directory"
         yield at(file, issuer.place, what, f"write `directory: certificates/{name}` beside it")
+
+
+def _deviations(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:
+    """Judge whether what is accepted is a requirement at all."""
+    ids = {entry.id for entry in requirements()}
+    for item in _below(environment, "deviations"):
+        node = item.get("requirement")
+        if node and node.text and node.text not in ids:
+            near = get_close_matches(node.text, ids, n=1)
+            what = f"{show_path(node.path)}: there is no requirement {node.text}"
+            remedy = f"write `{near[0]}` instead" if near else "`fhirstack check` shows the ids"
+            yield at(file, node.place, what, remedy)
 
 
 def _shared(environments: Mapping[str, Node], file: str) -> Iterator[FhirstackError]:

@@ -44,6 +44,7 @@ __all__ = [
     "Bastion",
     "Client",
     "Clients",
+    "Deviation",
     "Edge",
     "Environment",
     "FhirServer",
@@ -214,6 +215,19 @@ class Monitoring(Model):
     grafana: DnsName | None = Field(default=None, description="Grafana's DNS name")
 
 
+class Deviation(Model):
+    """A requirement that the site knowingly does not meet."""
+
+    requirement: str = Field(
+        min_length=1, description="Its id, as `check` shows it", examples=["host.os.ubuntu"]
+    )
+    reason: str = Field(
+        min_length=10,
+        description="Why that is accepted; told at every check",
+        examples=["the ministry's data centre offers Debian only"],
+    )
+
+
 WebService = Literal["fhir", "keycloak", "web", "superset", "airbyte"]
 
 
@@ -256,6 +270,14 @@ class Environment(Model):
     monitoring: Monitoring = Field(
         default=Monitoring(), description="Monitoring on other infrastructure"
     )
+
+    deviations: tuple[Deviation, ...] = Field(
+        default=(), description="Requirements that are knowingly not met: warnings, not failures"
+    )
+
+    def accepted(self, requirement: str) -> str | None:
+        """Return why the site accepts that a requirement is not met; None where it does not."""
+        return next((d.reason for d in self.deviations if d.requirement == requirement), None)
 
     def dns_name(self, service: WebService) -> str:
         """Return the DNS name of a web-facing service."""

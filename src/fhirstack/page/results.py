@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fhirstack.errors import ExitCode
+from fhirstack.model.site import Environment
 from fhirstack.page.requirements import Requirement, Severity
 
 _MOST_PROBLEMS = 8
@@ -69,15 +70,23 @@ def judge(problems: Iterable[str], evidence: str, remedy: str = "") -> Finding:
 
 
 def result(
-    requirement: Requirement, environment: str | None, finding: Finding, host: str | None = None
+    requirement: Requirement,
+    environment: Environment | None,
+    finding: Finding,
+    host: str | None = None,
 ) -> CheckResult:
-    """Return a finding weighed by the requirement's severity."""
-    verdict = finding.verdict
-    if verdict is Verdict.FAILED and requirement.severity is not Severity.MUST:
+    """Return a finding weighed by the requirement's severity, and by what the site accepts.
+
+    A deviation that the site accepts is a warning, and its reason is told each time.
+    """
+    verdict, evidence, remedy = finding.verdict, finding.evidence, finding.remedy
+    reason = environment.accepted(requirement.id) if environment else None
+    if verdict is Verdict.FAILED and reason:
+        verdict, evidence, remedy = Verdict.WARNING, f"{evidence}. Accepted: {reason}", ""
+    elif verdict is Verdict.FAILED and requirement.severity is not Severity.MUST:
         verdict = Verdict.WARNING
-    return CheckResult(
-        requirement, environment, verdict, finding.evidence, host=host, remedy=finding.remedy
-    )
+    name = environment.name if environment else None
+    return CheckResult(requirement, name, verdict, evidence, host=host, remedy=remedy)
 
 
 def exit_code(results: Iterable[CheckResult], *, strict: bool = False) -> ExitCode:

@@ -76,11 +76,11 @@ def run(seen: Seen) -> tuple[CheckResult, ...]:
         if entry.id in _environments:
             finding = _environments[entry.id](seen)
             if finding:
-                results.append(result(entry, environment.name, finding))
+                results.append(result(entry, environment, finding))
         if entry.id in _hosts:
             judge = _hosts[entry.id]
             results += [
-                result(entry, environment.name, _find(judge.look, seen, host), host.name)
+                result(entry, environment, _find(judge.look, seen, host), host.name)
                 for host in seen.hosts
                 if host.role in judge.roles
             ]

@@ -56,7 +56,7 @@ def run_checks(site: Site, environments: Collection[str] = ()) -> tuple[CheckRes
     return (
         *results,
         *(
-            result(entry, environment.name, _find(entry, site, environment))
+            result(entry, environment, _find(entry, site, environment))
             for environment in chosen
             for entry in requirements()
             if entry.scope == "environment" and environment.kind in entry.kinds

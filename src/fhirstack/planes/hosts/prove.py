@@ -138,13 +138,12 @@ def tries(
             sender = _same_family(source, address)
             if sender is None:
                 continue
-            own = host.address if address.version == host.address.version else host.address6
             for protocol, port in (
                 *(("tcp", port) for port in wanted),
                 *(("udp", port) for port in UDP),
                 ("icmp", 0),
             ):
-                flow = rules.allowed(sender, own or address, protocol, port or None)
+                flow = rules.allowed(sender, address, protocol, port or None)
                 found.append(
                     Try(
                         source.name,
