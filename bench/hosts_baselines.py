@@ -78,28 +78,25 @@ class Baselines:
 
         Raises BaselineError where it fails.
         """
-        words, environment = self._pyinfra() if name == "pyinfra" else self._ansible(name)
-        if check:
-            words.append("--dry" if name == "pyinfra" else "--check")
+        words, environment = (
+            self._pyinfra(check=check) if name == "pyinfra" else self._ansible(name, check=check)
+        )
         with measured() as found:
             printed = self._output(words, environment)
         changes = _pyinfra_changes if name == "pyinfra" else _ansible_changes
         return found, changes(printed, len(self.desired))
 
-    def _pyinfra(self) -> tuple[list[str], dict[str, str]]:
-        words = [
-            str(self.python / "bin/pyinfra"),
-            "-y",
-            "--json",
-            "--parallel",
-            str(len(self.desired)),
-        ]
+    def _pyinfra(self, *, check: bool) -> tuple[list[str], dict[str, str]]:
+        # With -y it looks for no changes beforehand, which is quicker; with --dry that is all.
+        words = [str(self.python / "bin/pyinfra"), "--dry" if check else "-y", "--json"]
+        words += ["--parallel", str(len(self.desired))]
         words += [str(PLACE / "hosts/inventory.py"), str(PLACE / "hosts/deploy.py")]
         return words, {"BENCH_HOSTS": str(self.directory)}
 
-    def _ansible(self, name: str) -> tuple[list[str], dict[str, str]]:
+    def _ansible(self, name: str, *, check: bool) -> tuple[list[str], dict[str, str]]:
         words = [str(self.python / "bin/ansible-playbook")]
         words += ["-i", str(self.directory / "inventory.json"), str(PLACE / "hosts/playbook.yml")]
+        words += ["--check"] if check else []
         environment = {
             "ANSIBLE_CONFIG": str(PLACE / "hosts/ansible.cfg"),
             "ANSIBLE_HOME": str(self.directory / "ansible"),

@@ -34,6 +34,7 @@ class Converted:
     directories: list[Entry] = field(default_factory=list)
     files: list[Entry] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    links: list[Entry] = field(default_factory=list)
     blocks: list[Entry] = field(default_factory=list)
     services: list[Entry] = field(default_factory=list)
     masked: list[str] = field(default_factory=list)
@@ -48,7 +49,7 @@ class Converted:
     def variables(self, contents: Path) -> dict[str, Any]:
         """Return what the tools read of this host."""
         names = (
-            "packages unwanted groups_wanted users directories absent blocks services masked"
+            "packages unwanted groups_wanted users directories absent links blocks services masked"
             " sysctls mounts"
         )
         found = {name: getattr(self, name) for name in names.split()}
@@ -102,11 +103,14 @@ def _convert(resource: Resource, found: Converted) -> None:  # noqa: PLR0912 - a
                 found.lack("strangers in a directory")
         case resources.File():
             _convert_file(resource, found)
+        case resources.Link():
+            found.links.append({"path": resource.path, "target": resource.target})
         case resources.Block():
             if _TEMPLATE.search(resource.content):
                 found.lack("block with braces")
             else:
-                found.blocks.append({"path": resource.path, "content": resource.content})
+                content = resource.content.rstrip("\n")  # pyinfra takes it for one more line
+                found.blocks.append({"path": resource.path, "content": content})
         case resources.Service():
             _convert_service(resource, found)
         case resources.Sysctl():
@@ -139,8 +143,12 @@ def _convert_service(resource: resources.Service, found: Converted) -> None:
     if resource.masked:
         found.masked.append(name)
         return
-    enabled = {"enabled": resource.enabled}
-    found.services.append({"name": name, "running": resource.running, **enabled})
+    entry: Entry = {"name": name, "running": resource.running, "enabled": resource.enabled}
+    if "@" in name:
+        # PostgreSQL's are enabled at boot by a generator, which the tools would enable once more.
+        entry["enabled"] = None
+        found.lack("enabling of an instance that a generator enables")
+    found.services.append(entry)
     if resource.watch or resource.reload_watch:
         found.lack("restart of a service that was interrupted")
 

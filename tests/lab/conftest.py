@@ -15,7 +15,9 @@ import pytest
 import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-STATE = Path("/var/lib/fhirstack-lab-tests")
+KEPT = os.environ.get("FHIRSTACK_LAB")
+"""A lab that is up already: it is used as it is and stays. For who works on these tests."""
+STATE = Path(KEPT or "/var/lib/fhirstack-lab-tests")
 LIMIT_SECONDS = 900
 ENVIRONMENT = {**os.environ, "FHIRSTACK_LAB": str(STATE)}
 
@@ -135,6 +137,9 @@ def lab() -> Iterator[Lab]:
     """Eleven bare hosts and what is around them."""
     if os.geteuid() != 0 or sys.platform != "linux":
         pytest.skip("the lab makes namespaces and mounts: it needs root on Linux")
+    if KEPT:
+        yield Lab(STATE / "site.yaml")
+        return
     command(str(REPOSITORY / "lab/down"))
     made = command(str(REPOSITORY / "lab/up"))
     assert made.code == 0, made.text
@@ -148,8 +153,8 @@ def lab() -> Iterator[Lab]:
 def built(lab: Lab) -> Lab:
     """The same hosts, built from bare."""
     planned = lab("plan")
-    assert planned.code == 1, planned.text
-    for host in lab.hosts:
-        assert host in planned.out
+    if not KEPT:
+        assert planned.code == 1, planned.text
+        assert "0 as declared, 11 differ" in planned.out
     lab.ok("apply", "--yes")
     return lab

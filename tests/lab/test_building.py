@@ -10,7 +10,7 @@ pytestmark = pytest.mark.lab
 def test_preflight_finds_what_the_partner_gave(lab):
     answer = lab("preflight", "--format", "json")
     assert answer.code == 0, answer.text
-    assert "failed" not in {row["verdict"] for row in json.loads(answer.out)}
+    assert "failed" not in {row["verdict"] for row in json.loads(answer.out)["results"]}
 
 
 def test_after_apply_nothing_differs_and_a_second_apply_does_nothing(built):

@@ -51,6 +51,9 @@ for file in host.loop(host.data.files):
 for path in host.loop(host.data.absent):
     files.file(name="No file", path=path, present=False)
 
+for link in host.loop(host.data.links):
+    files.link(name="Link", path=link["path"], target=link["target"])
+
 for block in host.loop(host.data.blocks):
     files.block(
         name="Block",

@@ -311,14 +311,7 @@ def _show(change: Change, everything: bool) -> None:
     out = console()
     address = change.address.partition("/")[2]
     notes = [change.reason] if change.reason else []
-    if isinstance(change.before, dict) and isinstance(change.after, dict):
-        notes += [
-            f"{key} {value} → {change.after.get(key)}"
-            for key, value in change.before.items()
-            if key != "content"
-        ]
-    elif change.before is not None:
-        notes.append(f"{change.before} → {change.after}")
+    notes += _differences(change.before, change.after)
     if change.disrupts:
         notes.append("interrupts it")
     colour = {Action.CREATE: "green", Action.START: "green", Action.REPORT: "dim"}
@@ -332,6 +325,22 @@ def _show(change: Change, everything: bool) -> None:
             out.print(f"          {line}", markup=False, overflow="ellipsis", no_wrap=True)
         if len(lines) > len(shown):
             out.print(f"          … {len(lines) - len(shown)} more lines: --all")
+
+
+def _differences(before: Any, after: Any) -> list[str]:
+    """Write what was and what is to be, for people; digests of contents say nothing to them."""
+    if isinstance(before, dict):
+        wanted = after if isinstance(after, dict) else {}
+        return [
+            f"{key} {_differences(value, wanted.get(key))[0]}"
+            for key, value in before.items()
+            if key != "content"
+        ]
+    if before is None and after is None:
+        return []
+    if before is None or after is None:
+        return [f"{after if before is None else before}"]
+    return [f"{before} → {after}"]
 
 
 def _conclude(found: plane.Plan, remedy: str) -> None:

@@ -217,10 +217,13 @@ class Directory(Resource):
             )
         return changes
 
+    def guarded_paths(self) -> "list[str]":
+        return [os.path.join(self.spec["path"], name) for name in self.strangers()]
+
     def strangers(self) -> "list[str]":
         """Return the names of files that an exclusive directory should not have."""
         pattern, keep = self.spec["exclusive"], self.spec["keep"]
-        if not pattern:
+        if not pattern or not os.path.isdir(at(self.spec["path"])):
             return []
         return sorted(
             name
