@@ -12,12 +12,13 @@ import shutil
 from fhirstack.planes.hosts.agent.base import STATE, AgentError, Resource, at, read, run, write
 
 _KEPT = f"{STATE}/rollback"
+_UNDOING = f"{_KEPT}.undoing"
 _UNITS = "/etc/systemd/system/fhirstack-rollback"
 
 
 def pending() -> "str | None":
     """Return the token of changes that wait to be confirmed; None where there are none."""
-    return read(f"{_KEPT}/token")
+    return read(f"{_KEPT}/token") or read(f"{_UNDOING}/token")
 
 
 def arm(resources: "list[Resource]", services: "list[str]", token: str, seconds: int) -> None:
@@ -29,25 +30,16 @@ def arm(resources: "list[Resource]", services: "list[str]", token: str, seconds:
     shutil.rmtree(at(_KEPT), ignore_errors=True)
     os.makedirs(at(_KEPT), mode=0o700)
     lines = ["#!/bin/sh", "# Puts back what was there before an unconfirmed change.", "set -u"]
-    lines += [f"[ ! -d {_KEPT} ] || mv {_KEPT} {_KEPT}.undoing || exit 0"]
-    kept = 0
-    for resource in resources:
-        for path in resource.guarded_paths():
-            copy, part = f"{_KEPT}/{kept}", f"{path}.fhirstack-undo"
-            kept += 1
-            if os.path.lexists(at(path)):
-                _copy(path, copy)
-                lines.append(
-                    f"cp -a {_KEPT}.undoing/{kept - 1} {shlex.quote(part)}"
-                    f" && mv -f {shlex.quote(part)} {shlex.quote(path)}"
-                )
-            else:
-                lines.append(f"rm -f {shlex.quote(path)}")
-        lines += resource.undo()
-    for service in services:
-        lines.append(f"rm -f {STATE}/started/{service}.json")
-        lines.append(f"systemctl reload-or-restart {shlex.quote(service)}")
-    lines += [f"rm -rf {_KEPT}.undoing", *_disarmed()]
+    lines += [f"[ ! -d {_KEPT} ] || mv {_KEPT} {_UNDOING} || exit 0"]
+    # What services were started with holds again once they are reloaded: their notes as well.
+    paths = [path for resource in resources for path in resource.guarded_paths()]
+    notes = [f"{STATE}/started/{service}.json" for service in services]
+    back = [_put_back(number, path) for number, path in enumerate([*paths, *notes])]
+    lines += back[: len(paths)]
+    lines += [line for resource in resources for line in resource.undo()]
+    lines += [f"systemctl reload-or-restart {shlex.quote(service)}" for service in services]
+    lines += back[len(paths) :]
+    lines += [f"rm -rf {_UNDOING}", *_disarmed()]
     write(f"{_KEPT}/undo", "\n".join([*lines, ""]), 0o700)
     write(f"{_UNITS}.service", _SERVICE.format(kept=_KEPT))
     write(f"{_UNITS}.timer", _TIMER.format(seconds=seconds))
@@ -63,7 +55,7 @@ def rewind() -> None:
 
 def confirm(token: str) -> None:
     """Keep the changes. Raises AgentError where they were undone already."""
-    if pending() != token:
+    if read(f"{_KEPT}/token") != token:
         raise AgentError("the host has already put back what it had: nobody confirmed in time")
     done = f"{_KEPT}.confirmed"
     shutil.rmtree(at(done), ignore_errors=True)
@@ -74,14 +66,23 @@ def confirm(token: str) -> None:
 
 
 def undo() -> None:
-    """Put back, now, what unconfirmed changes replaced."""
-    run(["sh", at(f"{_KEPT}/undo")])
+    """Put back, now, what unconfirmed changes replaced; or end what an undoing began."""
+    for place in (_KEPT, _UNDOING):
+        if os.path.exists(at(f"{place}/undo")):
+            run(["sh", at(f"{place}/undo")])
+            return
 
 
-def _copy(path: str, copy: str) -> None:
+def _put_back(number: int, path: str) -> str:
+    """Keep a file under a number; return the shell command that puts it back, or takes it away."""
+    if not os.path.lexists(at(path)):
+        return f"rm -f {shlex.quote(path)}"
+    copy = f"{_KEPT}/{number}"
     shutil.copy2(at(path), at(copy))
     found = os.stat(at(path))
     os.chown(at(copy), found.st_uid, found.st_gid)
+    part = shlex.quote(f"{path}.fhirstack-undo")
+    return f"cp -a {_UNDOING}/{number} {part} && mv -f {part} {shlex.quote(path)}"
 
 
 def _disarmed() -> "list[str]":
