@@ -69,7 +69,8 @@ class Subject:
         began = time.perf_counter()
         self.desired = self.opened.desired()
         self.compiled = time.perf_counter() - began
-        self.names = [host.name for host in self.opened.hosts]
+        (entry,) = self.opened.environment.hosts_of(Role.LOAD_BALANCER)
+        self.names = sorted((h.name for h in self.opened.hosts), key=lambda n: n != entry.name)
 
     def floor(self) -> dict[str, Any]:
         """Run ``true`` on every host at once, the shared connection first, as plan does."""
@@ -208,6 +209,7 @@ def _hosts(subject: Subject, chosen: argparse.Namespace) -> list[dict[str, Any]]
         for delay in chosen.delays:
             case = {
                 "hosts": len(subject.names),
+                "names": subject.names,
                 "delay_ms": delay,
                 "load": os.getloadavg()[0],
                 "compiled": subject.compiled,
@@ -353,7 +355,7 @@ def _report_cpu(case: dict[str, Any]) -> None:
     print(f"{'CPU seconds':<16}{'here':>8}{'masters':>9}{'relay':>7}", end="")
     print(f"{'bastion':>9}{'balancer':>10}{'others':>8}{'÷ host':>8}")
     for name in (f"{n} {state}" for n in (FLOOR, PLAN) for state in ("cold", "warm")):
-        parts = _parts(case["runs"][name])
+        parts = _parts(case["runs"][name], case["names"])
         here = parts["this program"] + parts["its children"]
         others = parts["others"]
         print(
@@ -366,20 +368,20 @@ def _report_cpu(case: dict[str, Any]) -> None:
     print(f"slowest {max(agents):.3f} s; desired state compiled in {case['compiled']:.3f} s")
 
 
-def _parts(runs: list[dict[str, Any]]) -> dict[str, float]:
-    """Return mean CPU seconds by part; hosts that are not the way in are added up."""
+def _parts(runs: list[dict[str, Any]], names: list[str]) -> dict[str, float]:
+    """Return mean CPU seconds by part; of the hosts those that were asked, but for the way in."""
     found = dict.fromkeys(PARTS, 0.0)
     for run in runs:
         for name, seconds in run["cpu"].items():
             host = name.removeprefix("host ")
             if name in found:
                 part = name
-            elif host == name or host in ("internet", "monitoring"):
-                continue
             elif host == "bastion":
                 part = "bastion"
+            elif host not in names:
+                continue
             else:
-                part = "balancer" if host.endswith("-lb") else "others"
+                part = "balancer" if host == names[0] else "others"
             found[part] += seconds / len(runs)
     return found
 

@@ -151,7 +151,7 @@ def test_a_controller_that_dies_leaves_no_lock(built):
     busy = built("apply", "--yes", "--host", "production-worker-2")
     assert busy.code in (0, 3), busy.text
     os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     until(lambda: built("apply", "--yes").code == 0, "the next apply is let in", 180)
 
 

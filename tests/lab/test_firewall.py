@@ -30,7 +30,8 @@ def test_what_is_open_is_exactly_the_matrix_in_both_address_families(built, tmp_
 def test_a_port_opened_by_hand_and_a_rule_removed_by_hand_are_found(built):
     built.shell("db", "nft insert rule inet fhirstack input tcp dport 8123 accept")
     handle = built.shell(
-        "nfs", "nft -a list chain inet fhirstack incoming | grep 2049 | sed 's/.*handle //' | head -1"
+        "nfs",
+        "nft -a list chain inet fhirstack incoming | grep 2049 | sed 's/.*handle //' | head -1",
     ).strip()
     built.shell("nfs", f"nft delete rule inet fhirstack incoming handle {handle}")
     found = proof(built, 1)["wrong"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fhirstack.bundle import cache
+from fhirstack.cli.main import COMMANDS
 
 PATH = Path(__file__).resolve().parents[2] / "fhirstack"
 
@@ -41,11 +42,10 @@ def test_only_the_standard_library_is_used():
 
 def test_who_may_not_install_gets_the_one_command(launcher, monkeypatch, capsys):
     packages = {"here": lambda: True, "maven": lambda: False, "haproxy": lambda: None}
-    monkeypatch.setattr(launcher, "PACKAGES", packages)
     monkeypatch.setattr(launcher.os, "geteuid", lambda: 1000)
     monkeypatch.setattr(launcher.shutil, "which", lambda name: f"/usr/bin/{name}")
     with pytest.raises(SystemExit) as ended:
-        launcher.install_packages()
+        launcher.install_packages(packages, {})
     assert ended.value.code == 3
     said = capsys.readouterr().err
     assert "apt-get install --yes --no-install-recommends maven haproxy" in said
@@ -53,18 +53,38 @@ def test_who_may_not_install_gets_the_one_command(launcher, monkeypatch, capsys)
 
 
 def test_without_apt_the_programs_are_named(launcher, monkeypatch, capsys):
-    monkeypatch.setattr(launcher, "PACKAGES", {"maven": lambda: False})
     monkeypatch.setattr(launcher.shutil, "which", lambda name: None)
     with pytest.raises(SystemExit) as ended:
-        launcher.install_packages()
+        launcher.install_packages({"maven": lambda: False}, {})
     assert ended.value.code == 3
     assert "maven" in capsys.readouterr().err
 
 
 def test_nothing_is_installed_when_all_is_there(launcher, monkeypatch):
-    monkeypatch.setattr(launcher, "PACKAGES", {"a": lambda: True})
     monkeypatch.setattr(launcher.subprocess, "run", None)
-    launcher.install_packages()
+    launcher.install_packages({"a": lambda: True}, {})
+
+
+@pytest.mark.parametrize(
+    ("words", "needed"),
+    [
+        (["up"], {"maven", "haproxy"}),
+        ([], {"maven"}),
+        (["plan"], {"maven"}),
+        (["plan", "-e", "production"], {"openssh-client"}),
+        (["apply", "-e", "production"], {"openssh-client"}),
+        (["check"], set()),
+    ],
+)
+def test_a_command_needs_what_it_uses_alone(launcher, words, needed):
+    packages, _ = launcher.needs(words)
+    assert packages.keys() >= needed
+    assert ("maven" in packages) == ("maven" in needed)
+
+
+def test_every_command_of_the_launcher_is_one(launcher):
+    known = {name for names in COMMANDS.values() for name in names}
+    assert {*launcher.REMOTE, *launcher.OFFLINE} <= known
 
 
 def test_an_old_python_is_refused(launcher, monkeypatch, capsys):

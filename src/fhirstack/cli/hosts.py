@@ -19,6 +19,8 @@ from fhirstack.cli.console import console
 from fhirstack.cli.options import (
     DEFAULT_FILE,
     EnvironmentName,
+    Everything,
+    Format,
     HostNames,
     RoleNames,
     SiteFile,
@@ -43,8 +45,6 @@ from fhirstack.planes.hosts.inputs import inputs_for
 from fhirstack.planes.hosts.ssh import Connections
 from fhirstack.planes.plane import Action, Change
 
-Format = Annotated[str, typer.Option("--format", help="table or json.", metavar="FORMAT")]
-Everything = Annotated[bool, typer.Option("--all", help="Also whole new files.")]
 _SHOWN_LINES = 12
 """Of one difference of a text; `--all` shows what the host sent."""
 

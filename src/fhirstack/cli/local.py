@@ -9,6 +9,7 @@ from rich.table import Table
 
 from fhirstack.checks.check import Result
 from fhirstack.cli.console import console
+from fhirstack.cli.options import Format, Name
 from fhirstack.cli.progress import step
 from fhirstack.cli.verify import conclude, show, verified, verify_all
 from fhirstack.errors import CheckFailedError, UnreachableError, UsageError
@@ -23,9 +24,6 @@ from fhirstack.planes.local.supervisor import Supervisor
 from fhirstack.planes.plane import effective
 from fhirstack.services import fhir_web
 from fhirstack.services.keycloak import CONSOLE_SECRET, CONSOLE_USER
-
-Name = Annotated[str, typer.Option("--name", help="The stack's name.", metavar="NAME")]
-Format = Annotated[str, typer.Option("--format", help="table or json.", metavar="FORMAT")]
 
 
 def register(app: typer.Typer) -> None:

@@ -12,6 +12,12 @@ from fhirstack.model.site import Environment, Site
 
 DEFAULT_FILE = Path("site.yaml")
 
+DEFAULT_STACK = "fhirstack"
+"""The name of the stack on this machine."""
+
+Name = Annotated[str, typer.Option("--name", help="The stack's name.", metavar="NAME")]
+Format = Annotated[str, typer.Option("--format", help="table or json.", metavar="FORMAT")]
+Everything = Annotated[bool, typer.Option("--all", help="Also whole new files.")]
 SiteFile = Annotated[Path, typer.Option("--file", "-f", help="The site file.")]
 EnvironmentName = Annotated[
     str, typer.Option("--environment", "-e", help="Which environment of the site.")

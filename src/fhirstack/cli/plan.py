@@ -5,11 +5,18 @@ from typing import Annotated
 
 import typer
 
-from fhirstack.cli.hosts import Everything, plan_hosts
-from fhirstack.cli.local import Format, Name, plan_stack
-from fhirstack.cli.options import DEFAULT_FILE, EnvironmentName, HostNames, RoleNames, SiteFile
+from fhirstack.cli.options import (
+    DEFAULT_FILE,
+    DEFAULT_STACK,
+    EnvironmentName,
+    Everything,
+    Format,
+    HostNames,
+    Name,
+    RoleNames,
+    SiteFile,
+)
 from fhirstack.errors import UsageError
-from fhirstack.planes.local.stack import DEFAULT_NAME
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def plan(
-    name: Name = DEFAULT_NAME,
+    name: Name = DEFAULT_STACK,
     environment: EnvironmentName = "",
     file: SiteFile = DEFAULT_FILE,
     host: HostNames = None,
@@ -30,9 +37,14 @@ def plan(
     everything: Everything = False,
 ) -> None:
     """Show what would change, and change nothing: on this machine, or with -e on hosts."""
+    # Each alone is imported: the other takes its time.
     if environment:
+        from fhirstack.cli.hosts import plan_hosts  # noqa: PLC0415
+
         plan_hosts(file, environment, host, role, format, save, everything)
         return
     if host or role or save:
         raise UsageError("hosts of which environment?", remedy="-e NAME")
+    from fhirstack.cli.local import plan_stack  # noqa: PLC0415
+
     plan_stack(name, format)

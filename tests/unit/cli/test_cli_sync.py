@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from fhirstack.cli import local
 from fhirstack.cli import sync as command
-from fhirstack.cli.main import app
+from fhirstack.cli.main import application
 from fhirstack.errors import FhirstackError, UsageError
 from fhirstack.planes.local import stack
 from fhirstack.planes.local.account import Account, make_directory
@@ -31,7 +31,7 @@ def made(**options: bool) -> stack.Stack:
 
 
 def refused(*words: str) -> FhirstackError:
-    error = CliRunner().invoke(app, list(words)).exception
+    error = CliRunner().invoke(application(), list(words)).exception
     assert isinstance(error, FhirstackError), error
     return error
 

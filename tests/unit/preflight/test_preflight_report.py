@@ -15,7 +15,7 @@ from fhirstack.checks.preflight import report
 from fhirstack.checks.preflight.facts import Seen
 from fhirstack.checks.preflight.registry import run
 from fhirstack.cli import preflight as command
-from fhirstack.cli.main import app
+from fhirstack.cli.main import application
 from fhirstack.errors import ExitCode, UsageError
 from fhirstack.model.template import site_template
 
@@ -150,7 +150,7 @@ def site(tmp_path: Path) -> Path:
 
 def _run(monkeypatch: pytest.MonkeyPatch, case: dict[str, Any], *words: str) -> tuple[int, str]:
     monkeypatch.setattr(command, "gather", lambda *_: seen(case))
-    done = CliRunner().invoke(app, ["preflight", *words])
+    done = CliRunner().invoke(application(), ["preflight", *words])
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.exit_code, done.stdout

@@ -33,7 +33,11 @@ def ssh(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]
             guard=True,
         ),
         Directory(
-            path="/etc/sudoers.d", mode="0750", exclusive="*", keep=("README", "fhirstack"), guard=True
+            path="/etc/sudoers.d",
+            mode="0750",
+            exclusive="*",
+            keep=("README", "fhirstack"),
+            guard=True,
         ),
         Directory(path=KEYS, exclusive="*", keep=tuple(sorted(keys)), guard=True),
         *files,
