@@ -3,7 +3,6 @@
 import os
 import shutil
 import time
-from dataclasses import dataclass
 from typing import Any
 
 from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, at, read, run
@@ -11,21 +10,32 @@ from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, at, 
 _NO_SHELLS = ("nologin", "false")
 
 
-@dataclass
 class Account:
-    """One line of /etc/passwd, with what /etc/shadow and /etc/group say of it."""
+    """One line of /etc/passwd, with what /etc/shadow and /etc/group say of it.
 
-    name: str
-    uid: int
-    gid: int
-    home: str
-    shell: str
-    password: str
-    """The hash; ``!…`` or ``*`` where none can match, empty where none is asked for."""
-    expires: str
-    """Day since 1970, empty for never."""
-    groups: "list[str]"
-    """Supplementary ones, sorted."""
+    ``password``: the hash; ``!…`` or ``*`` where none can match, empty where none is asked for.
+    ``expires``: the day since 1970, empty for never. ``groups``: supplementary ones, sorted.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        uid: int,
+        gid: int,
+        home: str,
+        shell: str,
+        password: str,
+        expires: str,
+        groups: "list[str]",
+    ) -> None:
+        self.name = name
+        self.uid = uid
+        self.gid = gid
+        self.home = home
+        self.shell = shell
+        self.password = password
+        self.expires = expires
+        self.groups = groups
 
     @property
     def has_password(self) -> bool:
@@ -176,11 +186,12 @@ class Logins(Resource):
 
     def plan(self) -> "list[Change]":
         changes = []
+        people = uids_of_people()
         for account in accounts().values():
             if account.name == "root":
                 reason = "root has a password; it is locked" if account.has_password else ""
             else:
-                reason = self.reason(account)
+                reason = self.reason(account, people)
             if reason:
                 before = {"uid": account.uid, "shell": account.shell}
                 changes.append(
@@ -188,7 +199,7 @@ class Logins(Resource):
                 )
         return changes
 
-    def reason(self, account: Account) -> str:
+    def reason(self, account: Account, people: "tuple[int, int]") -> str:
         """Return why an account is locked; empty where it is not, or is locked already."""
         if not (account.has_password or account.has_shell) and account.has_expired:
             return ""
@@ -196,9 +207,8 @@ class Logins(Resource):
             return "it is root by another name; it is locked"
         if account.name in self.spec["allowed"]:
             return ""
-        least, most = uids_of_people()
         if (
-            least <= account.uid <= most
+            people[0] <= account.uid <= people[1]
             or account.has_password
             or (account.has_shell and account.has_keys)
         ):

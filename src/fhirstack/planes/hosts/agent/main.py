@@ -24,7 +24,7 @@ from typing import Any, Callable
 from fhirstack.planes.hosts.agent import record, rollback
 from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, read
 from fhirstack.planes.hosts.agent.packages import AptSource, Package, sweep
-from fhirstack.planes.hosts.agent.services import Service
+from fhirstack.planes.hosts.agent.services import Service, look
 
 _PASSES = 2
 """A change may bring another (a package its files). What is left after these does not converge."""
@@ -49,6 +49,7 @@ def load(specs: "list[dict[str, Any]]") -> "list[Resource]":
 
 def compare(resources: "list[Resource]") -> "Found":
     """Return every resource that differs, with its changes, in the order of applying."""
+    look([resource for resource in resources if isinstance(resource, Service)])
     found: "Found" = []
     earlier: set[str] = set()
     for resource in resources:

@@ -3,7 +3,6 @@
 import os
 import re
 import stat
-from dataclasses import dataclass
 
 from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, at, read, run, write
 from fhirstack.planes.hosts.agent.files import difference
@@ -14,13 +13,13 @@ _FLAGS = {"ro", "noexec", "nosuid", "nodev"}
 _IMPLIES_FLAGS = {"user", "users", "owner", "group"}
 
 
-@dataclass
 class Mounted:
     """What is mounted at a path, of /proc/self/mountinfo."""
 
-    source: str
-    type: str
-    options: "set[str]"
+    def __init__(self, source: str, type_: str, options: "set[str]") -> None:
+        self.source = source
+        self.type = type_
+        self.options = options
 
 
 def mounted(path: str) -> "list[Mounted]":

@@ -1,10 +1,20 @@
 """One table of the firewall: in the kernel now, and loaded at boot."""
 
+import os
 import re
 import shlex
 
-from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, read, run, write
-from fhirstack.planes.hosts.agent.files import difference
+from fhirstack.planes.hosts.agent.base import (
+    STATE,
+    AgentError,
+    Change,
+    Resource,
+    at,
+    read,
+    run,
+    write,
+)
+from fhirstack.planes.hosts.agent.files import difference, fingerprint
 
 PATH = "/etc/nftables.conf"
 _SET = re.compile(r"^\t(?:set|map) \S+ \{\n.*?^\t\}\n", re.DOTALL | re.MULTILINE)
@@ -51,7 +61,7 @@ class Nftables(Resource):
         file = read(PATH) or ""
         if live is None:
             return [self.change("create", diff=difference("", self.spec["ruleset"]))]
-        wanted = self.wanted()
+        wanted = live if live == self.remembered() else self.wanted()
         reasons = []
         if live != wanted:
             reasons.append("the kernel's rules differ")
@@ -89,6 +99,15 @@ class Nftables(Resource):
             f" `iif` or `oif` has to exist; `iifname` need not): {error}"
         )
 
+    @property
+    def memory(self) -> str:
+        """Where it is remembered how the kernel listed this very text when it was loaded."""
+        return f"{STATE}/nftables/{fingerprint(self.text)}"
+
+    def remembered(self) -> "str | None":
+        """Return that listing: where it is still the same, nothing need be loaded to compare."""
+        return read(self.memory)
+
     def undo(self) -> "list[str]":
         """Return what puts back the table that is loaded now.
 
@@ -104,6 +123,8 @@ class Nftables(Resource):
             raise AgentError(f"the new rules are not valid, nothing was changed: {error}") from None
         run(["nft", "-f", "-"], text=self.text)
         write(PATH, self.text)
+        os.makedirs(at(os.path.dirname(self.memory)), mode=0o700, exist_ok=True)
+        write(self.memory, self.live() or "", 0o600)
 
     def guarded_paths(self) -> "list[str]":
         return [PATH]
