@@ -157,16 +157,20 @@ def apply(
     if not yes:
         _ask(found)
     started = time.monotonic()
-    with _progress() as doing:
-        outcomes = plane.apply(
-            opened.connections,
-            opened.site.programme,
-            desired,
-            found,
-            waves(opened.environment),
-            doing=doing,
-            ended=_told,
-        )
+    try:
+        with _progress() as doing:
+            outcomes = plane.apply(
+                opened.connections,
+                opened.site.programme,
+                desired,
+                found,
+                waves(opened.environment),
+                doing=doing,
+                ended=_told,
+            )
+    except KeyboardInterrupt:
+        console(stderr=True).print("Hosts at work end what they have begun; no further one begins.")
+        raise
     if format == "json":
         done = {outcome.host: _outcome(outcome) for outcome in outcomes}
         print(json.dumps({"plan": plane.as_dict(found), "done": done}, indent=2))
@@ -287,11 +291,12 @@ def _tell(found: plane.Plan, format: str, everything: bool) -> None:
     if format != "table":
         raise UsageError(f"no format {format}", remedy="Use table or json.")
     out = console()
-    for name, host in found.hosts.items():
-        if not host.changes:
-            continue
-        out.print(f"[bold]{name}[/bold]")
-        for change in host.changes:
+    for names, changes in _alike(found).items():
+        title = (
+            f"all {len(names)} hosts" if len(names) == len(found.hosts) > 1 else ", ".join(names)
+        )
+        out.print(f"[bold]{title}[/bold]")
+        for change in changes:
             _show(change, everything)
     for error in found.errors.values():
         out.print(f"[red]✗[/red] {escape(str(error))}")
@@ -305,6 +310,19 @@ def _tell(found: plane.Plan, format: str, everything: bool) -> None:
     if found.errors:
         line += f"; {len(found.errors)} could not be looked at"
     out.print(f"{line}.")
+
+
+def _alike(found: plane.Plan) -> dict[tuple[str, ...], list[Change]]:
+    """Return changes by the hosts that have them alike: what most have first."""
+    same: dict[str, list[tuple[str, Change]]] = {}
+    for name, host in found.hosts.items():
+        for change in host.changes:
+            told = {**change.as_dict(), "address": change.address.partition("/")[2]}
+            same.setdefault(json.dumps(told, sort_keys=True), []).append((name, change))
+    grouped: dict[tuple[str, ...], list[Change]] = {}
+    for some in same.values():
+        grouped.setdefault(tuple(name for name, _ in some), []).append(some[0][1])
+    return dict(sorted(grouped.items(), key=lambda item: -len(item[0])))
 
 
 def _show(change: Change, everything: bool) -> None:

@@ -77,7 +77,7 @@ def _ask(
     }
     if refused:
         again = {name: requests[name] for name in refused}
-        answers |= call_all(connections, again, doing, root=False)
+        answers |= call_all(connections, again, doing, root=())
     return {name: _read(answer, refused.get(name)) for name, answer in answers.items()}
 
 

@@ -5,7 +5,7 @@ import json
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, Timer
 from typing import Any
@@ -36,17 +36,24 @@ def call_all(
     *,
     seconds: float = QUICK_SECONDS,
     fresh: bool = False,
-    root: bool = True,
+    root: Collection[str] | None = None,
 ) -> dict[str, Answer | FhirstackError]:
     """Send each machine its request, all at once; return each answer, or what went wrong.
 
-    ``fresh`` makes a new connection, as who comes from outside would. Without ``root`` the agent
-    runs as the account that logs in.
+    ``fresh`` makes a new connection, as who comes from outside would. ``root``: where the agent
+    runs as root, None for everywhere; elsewhere it runs as the account that logs in.
     """
     with ThreadPoolExecutor(max_workers=max(len(requests), 1)) as pool:
         waiting = {
             name: pool.submit(
-                call, connections, name, request, doing, seconds=seconds, fresh=fresh, root=root
+                call,
+                connections,
+                name,
+                request,
+                doing,
+                seconds=seconds,
+                fresh=fresh,
+                root=root is None or name in root,
             )
             for name, request in requests.items()
         }

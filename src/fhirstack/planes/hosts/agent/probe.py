@@ -18,11 +18,11 @@ from fhirstack.planes.hosts.agent.base import run
 OPEN, REFUSED, SILENT, DENIED, UNREACHABLE = "open", "refused", "silent", "denied", "unreachable"
 """What became of a try. The first two have reached the machine, the others have not."""
 
-_BATCH = 400
-"""Connections at once: more than that many at a time overflow a small machine's queues."""
-_FIRST_SECONDS = 1.2
+_BATCH = 1000
+"""Connections at once: many more overflow a small machine's queues."""
+_FIRST_SECONDS = 1.5
 _AGAIN_SECONDS = 3.5
-"""What was silent is tried again for longer: a lost packet is sent again after a second."""
+"""A lost packet is sent again after one second, and after three."""
 _LISTEN = "0A"
 _LOOPBACK6 = "00000000000000000000000001000000"
 """As the kernel's tables write the state and the address; 127.0.0.0/8 ends in 7F there."""
@@ -32,8 +32,8 @@ _DENIED = (errno.EPERM, errno.EACCES)
 def answer(request: "dict[str, Any]") -> "dict[str, Any]":
     """Try each of ``targets`` ([address, protocol, port] lists); tell what became of each.
 
-    ``expected`` are indexes of those that should be reached: they are tried again, for longer,
-    before they are called silent.
+    ``expected`` are indexes of those that should be reached: with TCP they are tried again, for
+    longer, before they are called silent.
     """
     targets = [tuple(target) for target in request["targets"]]
     _raise_limit()
@@ -41,7 +41,7 @@ def answer(request: "dict[str, Any]") -> "dict[str, Any]":
     connect = [n for n, target in enumerate(targets) if target[1] in ("tcp", "udp")]
     for first in range(0, len(connect), _BATCH):
         found |= _try(targets, connect[first : first + _BATCH], _FIRST_SECONDS)
-    again = [n for n in request["expected"] if found.get(n) == SILENT]
+    again = [n for n in request["expected"] if targets[n][1] == "tcp" and found[n] == SILENT]
     for first in range(0, len(again), _BATCH):
         found |= _try(targets, again[first : first + _BATCH], _AGAIN_SECONDS)
     found |= _ping(targets, [n for n, target in enumerate(targets) if target[1] == "icmp"])
