@@ -72,6 +72,27 @@ def close_connections(lab):
     Connections(load_site(lab.site).environments["production"], lab.site).close()
 
 
+def test_a_host_without_a_known_key_is_not_spoken_to_until_it_is_trusted(built, tmp_path):
+    def unknown(environment):
+        for host in environment["hosts"]:
+            del host["host_key"]
+
+    site = built.edited(tmp_path / "site/site.yaml", unknown)
+    known = tmp_path / "site/.fhirstack/production/known_hosts"
+    lines = known.read_text().splitlines(keepends=True)
+    known.write_text("".join(line for line in lines if "production-db " not in line))
+    answer = built("plan", site=site)
+    assert answer.code == 3, answer.text
+    assert "production-db: its host key is not known" in answer.err
+    asked = built("trust", site=site)
+    assert asked.code == 2, asked.text
+    assert "--yes" in asked.err
+    told = built.ok("trust", "--yes", site=site)
+    assert "asked    production-db SHA256:" in told.out
+    assert "known    production-nfs" in told.out
+    built.ok("plan", site=site)
+
+
 def test_two_hosts_with_one_machine_id_are_refused(built):
     own = built.shell("worker-2", "cat /etc/machine-id")
     twin = built.shell("worker-1", "cat /etc/machine-id")

@@ -54,10 +54,11 @@ def test_a_vantage_point_that_cannot_be_reached_is_skipped_and_not_ok(built, tmp
     assert set(json.loads(answer.out)["skipped"]) == {"internet", "monitoring"}
 
 
-def test_a_firewall_that_locks_the_controller_out_undoes_itself(built, tmp_path):
+@pytest.mark.parametrize("restarts", [False, True], ids=["runs", "restarts meanwhile"])
+def test_a_firewall_that_locks_the_controller_out_undoes_itself(built, tmp_path, restarts):
     def elsewhere(environment):
         environment["access"]["confirm_seconds"] = 10
-        # sshd at the load balancer would admit this bastion alone, and ours is another.
+        # The load balancer would admit this bastion alone, and ours is another.
         environment["network"]["bastion"]["address"] = "198.51.100.99"
 
     site = built.edited(tmp_path / "site/site.yaml", elsewhere)
@@ -65,17 +66,24 @@ def test_a_firewall_that_locks_the_controller_out_undoes_itself(built, tmp_path)
     own = (built.site.parent / "ssh_config").read_text()
     config.write_text(own.replace("198.51.100.7", "198.51.100.99"))
     site.write_text(site.read_text().replace(str(built.site.parent / "ssh_config"), str(config)))
-    before = built.shell("lb", "nft -s list ruleset; cat /etc/nftables.conf | sha256sum")
+    before = rules(built)
     answer = built("apply", "--yes", "--host", "production-lb", site=site)
     assert answer.code == 3, answer.text
     assert "production-lb" in answer.err
     assert "nobody gets in" in answer.err
+    if restarts:
+        built.tool("kill", "production-lb")
+        built.tool("start", "production-lb")
+    until(lambda: rules(built) == before, "the load balancer put back its firewall", 60)
     until(
-        lambda: (
-            built.shell("lb", "nft -s list ruleset; cat /etc/nftables.conf | sha256sum") == before
-        ),
-        "the load balancer put back its firewall",
+        lambda: built("run", "--host", "production-lb", "--", "true").code == 0,
+        "the controller gets in again",
         60,
     )
-    built.ok("run", "--host", "production-lb", "--", "true")
     until(lambda: built.drift() == {}, "nothing is left of it", 30)
+    assert "fhirstack-rollback" not in built.shell("lb", "ls /etc/systemd/system")
+
+
+def rules(lab):
+    """Return the load balancer's firewall, in the kernel and in its file."""
+    return lab.shell("lb", "nft -s list ruleset; sha256sum /etc/nftables.conf")
