@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fhirstack.cli.console import console
-from fhirstack.cli.hosts import Opened
+from fhirstack.cli.opened import Opened
 from fhirstack.cli.options import DEFAULT_FILE, EnvironmentName, Format, SiteFile
 from fhirstack.cli.progress import step
 from fhirstack.errors import CheckFailedError, UnreachableError, UsageError

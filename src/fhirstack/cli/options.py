@@ -1,5 +1,6 @@
 """Options that commands on an environment's hosts share, and what they choose."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -64,3 +65,9 @@ def chosen(
         for host in environment.hosts
         if host.name in (hosts or ()) or host.role in (roles or ())
     )
+
+
+def need_terminal(remedy: str) -> None:
+    """Raise UsageError where nobody can be asked."""
+    if not sys.stdin.isatty():
+        raise UsageError("nobody can be asked here: this is no terminal", remedy=remedy)

@@ -87,7 +87,7 @@ def test_a_page_on_which_all_is_well() -> None:
     assert "What is wrong" not in page
     warned = _page(seen({"all": {"synchronised": False}}))
     assert "Ready to be set up." in warned
-    assert "recommended is not met in 11 places" in warned
+    assert "accepted by the site, is not met in 11 places" in warned
 
 
 @pytest.mark.parametrize("host", ["production-lb", "production-worker-1"])

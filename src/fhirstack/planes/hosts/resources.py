@@ -14,13 +14,15 @@ class Resource:
     """One thing of a host that is observed, compared and changed."""
 
     kind: ClassVar[str]
+    named_by: ClassVar[str] = ""
+    """The field that tells it from others of its kind; none where a host has one of them."""
     guard: bool = False
     """Whether a mistake in it may lock people out: it is undone unless the controller confirms."""
 
     @property
     def address(self) -> str:
         """The resource's name in plans, such as ``file:/etc/hosts``."""
-        raise NotImplementedError
+        return f"{self.kind}:{getattr(self, self.named_by)}" if self.named_by else self.kind
 
     def as_dict(self) -> dict[str, Any]:
         """Return what the agent reads."""
@@ -32,14 +34,11 @@ class Package(Resource):
     """A Debian package, installed; with ``present=False`` removed."""
 
     kind = "package"
+    named_by = "name"
     name: str
     present: bool = True
     starts: bool = False
     """Whether its services may start by being installed. Ours are configured first."""
-
-    @property
-    def address(self) -> str:
-        return f"package:{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +50,7 @@ class File(Resource):
     """
 
     kind = "file"
+    named_by = "path"
     path: str
     content: str | None
     mode: str = "0644"
@@ -61,22 +61,15 @@ class File(Resource):
     early: bool = False
     """Whether it is there before packages are installed, because their scripts read it."""
 
-    @property
-    def address(self) -> str:
-        return f"file:{self.path}"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Link(Resource):
     """A symbolic link to ``target``, in place of whatever file or link is there."""
 
     kind = "link"
+    named_by = "path"
     path: str
     target: str
-
-    @property
-    def address(self) -> str:
-        return f"link:{self.path}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,12 +77,9 @@ class Block(Resource):
     """Lines between two marks in a file that others write to as well, such as /etc/hosts."""
 
     kind = "block"
+    named_by = "path"
     path: str
     content: str
-
-    @property
-    def address(self) -> str:
-        return f"block:{self.path}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +87,7 @@ class Directory(Resource):
     """A directory. ``exclusive``: a pattern of file names; those that no resource names go."""
 
     kind = "directory"
+    named_by = "path"
     path: str
     mode: str = "0755"
     owner: str = "root"
@@ -105,22 +96,15 @@ class Directory(Resource):
     keep: tuple[str, ...] = ()
     """Names that stay in an exclusive directory."""
 
-    @property
-    def address(self) -> str:
-        return f"directory:{self.path}"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Group(Resource):
     """A group of accounts."""
 
     kind = "group"
+    named_by = "name"
     name: str
     system: bool = False
-
-    @property
-    def address(self) -> str:
-        return f"group:{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,16 +112,13 @@ class User(Resource):
     """An account: no password, supplementary groups exactly these. Keys are files (see ssh)."""
 
     kind = "user"
+    named_by = "name"
     name: str
     shell: str = "/bin/bash"
     groups: tuple[str, ...] = ()
     system: bool = False
     home: str = ""
     """Empty: /home/<name>."""
-
-    @property
-    def address(self) -> str:
-        return f"user:{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,16 +132,13 @@ class Logins(Resource):
     allowed: tuple[str, ...]
     guard: bool = True
 
-    @property
-    def address(self) -> str:
-        return "logins"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Service(Resource):
     """A unit of systemd. It is restarted (or reloaded) when something that it watches changed."""
 
     kind = "service"
+    named_by = "name"
     name: str
     running: bool = True
     enabled: bool = True
@@ -171,23 +149,16 @@ class Service(Resource):
     reload_watch: tuple[str, ...] = ()
     """Addresses for which a reload is enough, which does not disrupt."""
 
-    @property
-    def address(self) -> str:
-        return f"service:{self.name}"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Sysctl(Resource):
     """Kernel settings: now, and at boot by a file in /etc/sysctl.d."""
 
     kind = "sysctl"
+    named_by = "name"
     name: str
     """Of the file, without its ending."""
     values: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def address(self) -> str:
-        return f"sysctl:{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +166,8 @@ class Module(Resource):
     """A kernel module: loaded (or built in) now, and at boot."""
 
     kind = "module"
+    named_by = "name"
     name: str
-
-    @property
-    def address(self) -> str:
-        return f"module:{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,14 +175,11 @@ class Mount(Resource):
     """A file system in fstab, and mounted. ``options`` as in fstab."""
 
     kind = "mount"
+    named_by = "path"
     path: str
     source: str
     type: str
     options: str = "defaults"
-
-    @property
-    def address(self) -> str:
-        return f"mount:{self.path}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,22 +188,15 @@ class Swap(Resource):
 
     kind = "swap"
 
-    @property
-    def address(self) -> str:
-        return "swap"
-
 
 @dataclass(frozen=True, kw_only=True)
 class AptSource(Resource):
     """A package repository in deb822 form, with its key in the file itself."""
 
     kind = "apt-source"
+    named_by = "name"
     name: str
     content: str
-
-    @property
-    def address(self) -> str:
-        return f"apt-source:{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,13 +207,10 @@ class Nftables(Resource):
     """
 
     kind = "nftables"
+    named_by = "table"
     table: str
     ruleset: str
     guard: bool = True
-
-    @property
-    def address(self) -> str:
-        return f"nftables:{self.table}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -267,12 +222,9 @@ class PostgresqlSettings(Resource):
     """
 
     kind = "postgresql-settings"
+    named_by = "cluster"
     cluster: str
     settings: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def address(self) -> str:
-        return f"postgresql-settings:{self.cluster}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -280,7 +232,3 @@ class Exports(Resource):
     """What the NFS kernel server exports now is what /etc/exports* say."""
 
     kind = "exports"
-
-    @property
-    def address(self) -> str:
-        return "exports"

@@ -1,0 +1,102 @@
+"""How plans of hosts are shown, and what they mean for the exit code."""
+
+import json
+
+import pytest
+
+from fhirstack.cli import hosts, hosts_shown
+from fhirstack.errors import CheckFailedError, FhirstackError, UnreachableError, UsageError
+from fhirstack.planes.hosts import plane
+from fhirstack.planes.plane import Action, Change
+
+
+def change(host, address, **rest):
+    return Change("hosts", f"{host}/{address}", rest.pop("action", Action.UPDATE), **rest)
+
+
+def plan_of(errors=None, **changes):
+    hosts_ = {
+        name: plane.HostPlan(name, tuple(some), f"print-{name}", name)
+        for name, some in changes.items()
+    }
+    return plane.Plan(hosts_, errors or {})
+
+
+DIFFERENT = plan_of(
+    db=[
+        change("db", "file:/a", before={"mode": "0666", "content": "1"}, after={"mode": "0644"}),
+        change(
+            "db", "service:redis", action=Action.RESTART, reason="file:/a changes", disrupts=True
+        ),
+    ],
+    w1=[change("w1", "file:/hosts", diff="-a\n+b"), change("w1", "user:eve", before={"uid": 1000})],
+    w2=[change("w2", "file:/hosts", diff="-a\n+b")],
+    lb=[],
+    told=[change("told", "sysctl:x", action=Action.REPORT, reason="not here")],
+)
+
+
+def test_what_hosts_have_alike_is_shown_once(capsys):
+    hosts_shown.tell(DIFFERENT, "table", everything=False)
+    out = capsys.readouterr().out
+    assert out.startswith("w1, w2\n  update  file:/hosts\n          -a\n          +b\n")
+    assert "  update  file:/a: mode 0666 → 0644\n" in out
+    assert "  restart service:redis: file:/a changes; interrupts it\n" in out
+    assert "  update  user:eve: uid 1000\n" in out
+    assert "5 hosts: 2 as declared, 3 differ in 5 places, 1 of which interrupt a service." in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_new_file_is_shown_whole_only_when_asked_for(capsys):
+    found = plan_of(db=[change("db", "file:/a", action=Action.CREATE, diff="+new")])
+    hosts_shown.tell(found, "table", everything=False)
+    assert "+new" not in capsys.readouterr().out
+    hosts_shown.tell(found, "table", everything=True)
+    assert "+new" in capsys.readouterr().out
+
+
+def test_json_holds_every_change_and_every_error(capsys):
+    found = plan_of({"w3": FhirstackError("cut", where="w3")}, db=[change("db", "file:/a")])
+    hosts_shown.tell(found, "json", everything=False)
+    told = json.loads(capsys.readouterr().out)
+    assert told["hosts"]["db"]["changes"][0]["address"] == "db/file:/a"
+    assert told["errors"] == {"w3": "w3: cut"}
+
+
+@pytest.mark.parametrize(
+    ("found", "error"),
+    [
+        (plan_of(lb=[]), None),
+        (plan_of(lb=[change("lb", "x:1", action=Action.REPORT)]), None),
+        (DIFFERENT, CheckFailedError),
+        (plan_of({"w3": FhirstackError("cut")}, lb=[change("lb", "x:1")]), UnreachableError),
+    ],
+    ids=["as declared", "only told", "different", "not reached"],
+)
+def test_exit_codes(found, error):
+    if error is None:
+        hosts_shown.conclude(found, "apply")
+        return
+    with pytest.raises(error):
+        hosts_shown.conclude(found, "apply")
+
+
+def test_after_a_failure_what_was_not_begun_is_named():
+    failed = plane.Outcome("db", ("file:/a",), UnreachableError("cut", where="db"))
+    with pytest.raises(UnreachableError, match="1 hosts failed: db; not begun: w1, w2"):
+        hosts_shown.conclude_apply(DIFFERENT, [failed], 1.0)
+
+
+def test_a_saved_plan_holds_until_a_host_is_another(tmp_path):
+    saved = tmp_path / "plan.json"
+    hosts._save(saved, "production", DIFFERENT)
+    assert saved.stat().st_mode & 0o777 == 0o600
+    hosts._compare_saved(saved, "production", DIFFERENT)
+    with pytest.raises(UsageError, match="is a plan of production, not of staging"):
+        hosts._compare_saved(saved, "staging", DIFFERENT)
+    other = plane.HostPlan("db", (), "another", "db")
+    with pytest.raises(CheckFailedError, match="these changed: db"):
+        hosts._compare_saved(saved, "production", plane.Plan({**DIFFERENT.hosts, "db": other}))
+    saved.write_text("{")
+    with pytest.raises(UsageError, match="is not a saved plan"):
+        hosts._compare_saved(saved, "production", DIFFERENT)
