@@ -1,5 +1,6 @@
 """Verdicts: what changes in the findings where the template is changed."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -174,3 +175,22 @@ def test_the_pages_database_server_serves_the_pages_services() -> None:
     found = _budget(8 * 10**9)
     assert (found.asked, found.fits) == (130, True)
     assert found.shared_buffers == 1_500_000_000
+
+
+def test_what_a_site_accepts_is_a_warning_and_its_reason_is_told() -> None:
+    text = site_template()
+    accepted = text.replace(
+        "  staging: # for changes in progress\n",
+        "  staging: # for changes in progress\n"
+        "    deviations: [{requirement: host.total, reason: one machine fewer by contract}]\n",
+    )
+    assert accepted != text
+    fewer = re.sub(r"      - \{name: staging-worker-4.*\n", "", accepted)
+    found = {
+        (item.requirement.id, item.environment): item
+        for item in run_checks(parse_site(fewer, "site.yaml"), ["staging"])
+    }
+    judged = found["host.total", "staging"]
+    assert judged.verdict is Verdict.WARNING
+    assert judged.evidence.endswith("Accepted: one machine fewer by contract")
+    assert found["host.worker.count", "staging"].verdict is Verdict.FAILED
