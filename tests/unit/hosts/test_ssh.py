@@ -120,3 +120,25 @@ def test_without_a_key_or_a_fingerprint_nobody_is_trusted(connections):
         trust.ensure(connections, ["production-bastion"])
     assert "fhirstack trust -e production" in raised.value.remedy
     assert Path(connections.known_hosts).read_text() == ""
+
+
+def test_a_fault_that_passes_is_tried_again_and_no_other(connections, monkeypatch):
+    monkeypatch.setattr(ssh.time, "sleep", lambda seconds: None)
+    for said, tries in (("Connection closed by UNKNOWN port 65535", 3), ("No route to host", 1)):
+        seen = []
+
+        def act(said=said, seen=seen):
+            seen.append(said)
+            raise ssh.failure(connections, "production-db", 255, said)
+
+        with pytest.raises(UnreachableError):
+            ssh.steadily(act)
+        assert len(seen) == tries
+    answers = iter([ssh.failure(connections, "production-db", 255, "Broken pipe"), None])
+
+    def later():
+        if error := next(answers):
+            raise error
+        return "reached"
+
+    assert ssh.steadily(later) == "reached"

@@ -12,13 +12,14 @@ from typing import Any
 
 from fhirstack.errors import FhirstackError, UnreachableError
 from fhirstack.planes.hosts.program import BOOT, message
-from fhirstack.planes.hosts.ssh import Connections, failure
+from fhirstack.planes.hosts.ssh import Connections, failure, steadily
 
 Request = Mapping[str, Any]
 Answer = dict[str, Any]
 Doing = Callable[[str, str], None]
 """Told the machine's name and what it is doing."""
 
+_REPEATABLE = frozenset({"plan", "facts", "ports", "probe"})
 QUICK_SECONDS = 120
 LONG_SECONDS = 1800
 """An apply may install packages over a slow link."""
@@ -78,8 +79,26 @@ def call(
 ) -> Answer:
     """Send one machine a request and return its answer.
 
-    Raises UnreachableError where it cannot be reached, is late, or cannot run the agent.
+    What changes nothing is tried again where the connection broke. Raises UnreachableError where
+    it cannot be reached, is late, or cannot run the agent.
     """
+
+    def once() -> Answer:
+        return _call(connections, name, request, doing, seconds=seconds, fresh=fresh, root=root)
+
+    return steadily(once) if request["mode"] in _REPEATABLE else once()
+
+
+def _call(
+    connections: Connections,
+    name: str,
+    request: Request,
+    doing: Doing | None,
+    *,
+    seconds: float,
+    fresh: bool,
+    root: bool,
+) -> Answer:
     user = connections.targets[name].user
     words = ["python3", "-I", "-c", BOOT]
     if root and user != "root":

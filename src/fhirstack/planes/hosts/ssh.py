@@ -8,15 +8,19 @@ import os
 import shlex
 import stat
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from fhirstack.errors import FhirstackError, UnreachableError, UsageError
 from fhirstack.model.base import IpAddress
 from fhirstack.model.host import Role
 from fhirstack.model.site import Environment
+
+T = TypeVar("T")
 
 CONNECT_SECONDS = 20
 PERSIST_SECONDS = 60
@@ -149,8 +153,37 @@ class Connections:
             )
 
 
+class PassingError(UnreachableError):
+    """A connection that ended as those do that work a moment later."""
+
+
+_PASSING = (
+    "Connection closed",
+    "Connection reset",
+    "Broken pipe",
+    "kex_exchange_identification",
+    "the connection was lost",
+)
+_PAUSES = (1, 3)
+"""Seconds before a second and a third try: a host that has just started lets people in later."""
+
+
+def steadily(act: Callable[[], T]) -> T:
+    """Do what may be done again, once more where a fault that passes ended it."""
+    for pause in _PAUSES:
+        try:
+            return act()
+        except PassingError:
+            time.sleep(pause)
+    return act()
+
+
 def ssh(connections: Connections, name: str) -> None:
     """Make sure that a machine is reached. Raises UnreachableError with what ssh says."""
+    steadily(lambda: _ssh(connections, name))
+
+
+def _ssh(connections: Connections, name: str) -> None:
     done = subprocess.run(
         connections.command(name, "true", options=("-o", "BatchMode=yes")),
         capture_output=True,
@@ -192,7 +225,8 @@ def failure(connections: Connections, name: str, code: int, said: str) -> Fhirst
     ):
         if sign in text:
             return UnreachableError(what, where=f"{name} (by {way})", remedy=f"{remedy}\n  {last}")
-    return UnreachableError(
+    kind = PassingError if any(sign in last for sign in _PASSING) else UnreachableError
+    return kind(
         last, where=f"{name} (by {way})", remedy=f"try: fhirstack ssh -e {environment} {name}"
     )
 

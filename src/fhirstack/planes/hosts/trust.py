@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fhirstack.errors import UnreachableError
-from fhirstack.planes.hosts.ssh import Connections, Target, failure
+from fhirstack.planes.hosts.ssh import Connections, Target, failure, steadily
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,10 @@ def ask(connections: Connections, target: Target) -> HostKey:
 
     Raises UnreachableError where it does not answer.
     """
+    return steadily(lambda: _ask(connections, target))
+
+
+def _ask(connections: Connections, target: Target) -> HostKey:
     with tempfile.TemporaryDirectory() as directory:
         found = Path(directory) / "known_hosts"
         options = (
