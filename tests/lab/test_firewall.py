@@ -86,4 +86,4 @@ def test_a_firewall_that_locks_the_controller_out_undoes_itself(built, tmp_path,
 
 def rules(lab):
     """Return the load balancer's firewall, in the kernel and in its file."""
-    return lab.shell("lb", "nft -s list ruleset; sha256sum /etc/nftables.conf")
+    return lab.shell("lb", "nft -s list table inet fhirstack; sha256sum /etc/nftables.conf")
