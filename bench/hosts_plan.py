@@ -75,8 +75,7 @@ class Subject:
     def floor(self) -> dict[str, Any]:
         """Run ``true`` on every host at once, the shared connection first, as plan does."""
         connections = self.opened.connections
-        with connections.shared():
-            pass
+        connections.open()
         running = [
             subprocess.Popen(
                 connections.command(name, "true", options=("-o", "BatchMode=yes")),

@@ -39,8 +39,7 @@ class Opened:
         way = [f"{self.environment.name}-bastion", *entry, *(host.name for host in self.hosts)]
         for name in trust.ensure(self.connections, way):
             console(stderr=True).print(f"Known by the site's fingerprint: {name}")
-        with self.connections.shared():
-            pass
+        self.connections.open()
 
     def plan(self, desired: plane.Desired) -> plane.Plan:
         """Return how the chosen hosts differ."""

@@ -47,8 +47,7 @@ def _reach(connections: Connections, names: list[str]) -> dict[str, Unreached]:
     bastion = f"{connections.environment.name}-bastion"
     try:
         trust.ensure(connections, [bastion, *entry])
-        with connections.shared():
-            pass
+        connections.open()
     except UnreachableError as error:
         return {name: _unreached(name, error) for name in names}
     unreached = {}

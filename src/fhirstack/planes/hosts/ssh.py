@@ -9,8 +9,7 @@ import shlex
 import stat
 import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -135,12 +134,13 @@ class Connections:
         address = str(self.targets[name].address)
         return ["ssh", "-F", str(self.configuration), *options, address, *remote]
 
-    @contextmanager
-    def shared(self) -> Iterator[None]:
-        """Open the connection to the load balancer that all others go through."""
+    def open(self) -> None:
+        """Open the connection to the load balancer that all others go through.
+
+        Raises UnreachableError with what ssh says.
+        """
         (entry,) = self.environment.hosts_of(Role.LOAD_BALANCER)
         ssh(self, entry.name)
-        yield
 
     def close(self) -> None:
         """End the shared connections."""
