@@ -14,12 +14,33 @@ Description=The lab's package repository over HTTP
 After=network.target
 
 [Service]
-ExecStart=/usr/bin/python3 -m http.server 80 --bind :: --directory /srv/mirror
+ExecStart=/usr/bin/python3 /usr/lib/fhirstack-lab/mirror.py
 Restart=always
 
 [Install]
 WantedBy=multi-user.target
 """
+
+_MIRROR = '''\
+"""Serves the package repository. Python's own server drops the connections beyond five at once."""
+
+import functools
+import http.server
+import socket
+
+
+class Server(http.server.ThreadingHTTPServer):
+    address_family = socket.AF_INET6
+    request_queue_size = 1024
+
+    def server_bind(self):
+        self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
+handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory="/srv/mirror")
+Server(("::", 80), handler).serve_forever()
+'''
 
 _ACCEPT_UNIT = f"""\
 [Unit]
@@ -81,6 +102,7 @@ def role_files(host: Host) -> dict[str, str]:
         return {
             "etc/dnsmasq.d/lab.conf": "\n".join(dns) + "\n",
             "etc/chrony/chrony.conf": "\n".join(clock) + "\n",
+            "usr/lib/fhirstack-lab/mirror.py": _MIRROR,
             "etc/systemd/system/lab-mirror.service": _MIRROR_UNIT,
         }
     if host.kind == "monitoring":

@@ -150,8 +150,14 @@ def lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def built(lab: Lab) -> Lab:
-    """The same hosts, built from bare."""
+def preflight(lab: Lab) -> Answer:
+    """What preflight says of the bare hosts."""
+    return lab("preflight", "--format", "json")
+
+
+@pytest.fixture(scope="session")
+def built(lab: Lab, preflight: Answer) -> Lab:
+    """The same hosts, built from bare after preflight has looked at them."""
     planned = lab("plan")
     if not KEPT:
         assert planned.code == 1, planned.text

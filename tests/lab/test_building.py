@@ -7,10 +7,18 @@ import pytest
 pytestmark = pytest.mark.lab
 
 
-def test_preflight_finds_what_the_partner_gave(lab):
-    answer = lab("preflight", "--format", "json")
-    assert answer.code == 0, answer.text
-    assert "failed" not in {row["verdict"] for row in json.loads(answer.out)["results"]}
+def test_preflight_finds_what_the_partner_gave(preflight):
+    nothing_failed(preflight)
+
+
+def test_preflight_accepts_what_was_built(built):
+    nothing_failed(built("preflight", "--format", "json"))
+
+
+def nothing_failed(answer):
+    results = json.loads(answer.out)["results"]
+    assert [row for row in results if row["verdict"] == "failed"] == []
+    assert answer.code == 0, answer.err
 
 
 def test_after_apply_nothing_differs_and_a_second_apply_does_nothing(built):

@@ -199,7 +199,7 @@ def test_what_hangs_keeps_nobody_waiting() -> None:
     assert time.monotonic() - started < 30
 
 
-Reply = Callable[[bytes], bytes]
+Reply = Callable[[bytes], bytes | None]
 
 
 @pytest.fixture
@@ -216,7 +216,8 @@ def udp() -> Iterator[Callable[[Reply], int]]:
                 message, peer = server.recvfrom(4096)
                 if not message:
                     return
-                server.sendto(reply(message), peer)
+                if (answer := reply(message)) is not None:
+                    server.sendto(answer, peer)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -298,6 +299,37 @@ def test_time_servers(udp: Callable[[Reply], int], monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(facts_network, "NTP_PORT", udp(lambda _: b"x"))
     with pytest.raises(AgentError, match="not of NTP"):
         facts_network.time_of("127.0.0.1")
+
+
+def test_a_lost_packet_is_no_closed_firewall(
+    udp: Callable[[Reply], int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facts_network, "DNS_SECONDS", 0.3)
+    monkeypatch.setattr(facts_network, "FETCH_SECONDS", 0.3)
+    came: list[bytes] = []
+
+    def third(message: bytes) -> bytes | None:
+        came.append(message)
+        return _ntp(90)(message) if len(came) == 3 else None
+
+    monkeypatch.setattr(facts_network, "NTP_PORT", udp(third))
+    assert facts_network.time_of("127.0.0.1") == pytest.approx(90, abs=20)
+    monkeypatch.setattr(facts_network, "NTP_PORT", udp(lambda _: None))
+    with pytest.raises(TimeoutError):
+        facts_network.time_of("127.0.0.1")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        held = []
+
+        def serve() -> None:
+            held.extend(server.accept() for _ in range(3))
+            held[2][0].sendall(b"HTTP/1.0 200 OK\r\n\r\n-")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert facts_network.fetch(f"http://127.0.0.1:{server.getsockname()[1]}/", {}) == 200
+        thread.join()
+        for channel, _ in held:
+            channel.close()
 
 
 def test_this_machine_answers_in_the_form_that_is_read() -> None:
