@@ -126,6 +126,19 @@ def covers(
     return known >= set(names) and held >= set(addresses)
 
 
+def matches(certificate: x509.Certificate, name: str) -> bool:
+    """Whether a client that asks for a name accepts it: as it is written, or by a wildcard.
+
+    A wildcard stands for one label, the first (RFC 6125, 6.4.3).
+    """
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return False
+    known = {known.lower() for known in found.get_values_for_type(x509.DNSName)}
+    return not known.isdisjoint({name.lower(), f"*.{name.lower().partition('.')[2]}"})
+
+
 def permits(
     authority: x509.Certificate, names: Iterable[str], networks: Iterable[IpNetwork]
 ) -> bool:

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from tests import partner
+
 pytestmark = pytest.mark.lab
 
 
@@ -82,3 +84,36 @@ def test_secrets_are_in_no_command_line_and_no_open_file(built):
         assert secret not in journal
     for path in (built.site.parent / "secrets/production").rglob("*"):
         assert path.stat().st_mode & 0o077 == 0, path
+
+
+SEEN = """
+import socket, ssl, sys
+context = ssl.create_default_context(cafile="/run/partner.pem")
+with socket.create_connection(("203.0.113.10", 443), 30) as plain:
+    with context.wrap_socket(plain, server_hostname=sys.argv[1]) as channel:
+        print(dict(part[0] for part in channel.getpeercert()["issuer"])["commonName"])
+"""
+
+
+def test_certificates_of_the_sites_own_are_served(built, tmp_path):
+    def own(environment):
+        environment["tls"] = {"issuer": "provided", "directory": "certificates"}
+
+    site = built.edited(tmp_path / "site/site.yaml", own)
+    assert built("certs", "check", site=site).code == 1
+    built.ok("certs", "request", site=site)
+    names = [n for path in site.parent.glob("certificates/*.csr") for n in partner.answer(path)]
+    assert len(names) > 3
+    built.ok("certs", "check", site=site)
+    changed = built.ok("apply", "--yes", "--host", "production-lb", site=site)
+    assert "PRIVATE" not in changed.text
+    try:
+        # A client on the internet that trusts the partner's root alone; the chain comes along.
+        root = partner.pem(partner.ROOT).decode()
+        built.shell("internet", f"cat > /run/partner.pem <<'EOF'\n{root}EOF")
+        for name in names:
+            seen = built.shell("internet", f"python3 - {name} <<'EOF'\n{SEEN}EOF")
+            assert seen == "Between\n"
+    finally:
+        built.ok("apply", "--yes", "--host", "production-lb")
+    assert built.drift() == {}

@@ -22,6 +22,7 @@ COMMANDS = {
     "hosts": ("apply", "drift"),
     "reach": ("trust", "ssh", "run"),
     "firewall": ("firewall",),
+    "certs": ("certs",),
     "verify": ("verify",),
     "sync": ("sync",),
     "render": ("render",),

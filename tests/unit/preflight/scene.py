@@ -11,6 +11,7 @@ from fhirstack.model.host import Host, Role
 from fhirstack.model.load import parse_site
 from fhirstack.model.site import Environment
 from fhirstack.model.template import site_template
+from fhirstack.planes.hosts.provided import Look, Provided
 
 CASES = Path(__file__).parents[2] / "cases" / "preflight"
 BASE = yaml.safe_load((CASES / "facts.yaml").read_text(encoding="utf-8"))
@@ -29,7 +30,14 @@ def seen(case: dict[str, Any]) -> Seen:
         for host in chosen
         if host.name not in reached
     }
-    return Seen(environment, chosen, facts, reached, case.get("certificates"))
+    return Seen(environment, chosen, facts, reached, _look(case.get("certificates")))
+
+
+def _look(case: dict[str, Any] | None) -> Look | None:
+    if case is None:
+        return None
+    names = tuple(Provided(**one) for one in case["names"])
+    return Look(Path("certificates"), names, tuple(case.get("files", ())))
 
 
 def facts_of(environment: Environment, host: Host, change: dict[str, Any]) -> Facts:

@@ -154,6 +154,7 @@ def test_the_directory_of_certificates(connections: Connections, fake: Path) -> 
     )
     connections.site.write_text(text, encoding="utf-8")
     found = Connections(load_site(connections.site).environments["production"], connections.site)
-    assert gathering.gather(found, ()).certificates is False
-    (fake / "certs").mkdir()
-    assert gathering.gather(found, ()).certificates is True
+    seen = gathering.gather(found, ()).certificates
+    assert seen is not None
+    assert seen.directory == fake / "certs"
+    assert {one.problem for one in seen.names} == {"no certificate for it is there"}

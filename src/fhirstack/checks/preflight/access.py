@@ -124,13 +124,14 @@ def restrictions(seen: Seen) -> Finding | None:
 
 @environment_check("tls.provided")
 def certificates(seen: Seen) -> Finding | None:
-    """Judge that the directory of the site's own certificates is there."""
-    tls = seen.environment.tls
-    if tls.issuer != "provided":
+    """Judge what lies in the directory of the site's own certificates."""
+    if seen.certificates is None:
         return skipped("not needed: certificates are not provided by the site")
-    if seen.certificates is False:
-        return failed(
-            f"there is no directory {tls.directory or 'named in `tls.directory`'}",
-            "put certificates and keys there; paths are relative to the site file",
-        )
-    return skipped("what lies in the directory is judged by `certs`")
+    look = seen.certificates
+    ends = [f"{one.name} until {one.until:%Y-%m-%d}" for one in look.names if one.until]
+    return judge(
+        look.problems,
+        f"in {look.directory}: {', '.join(ends)}",
+        f"`fhirstack certs request -e {seen.environment.name}` writes requests; have them signed,"
+        f" and put what comes back, with all certificates between, into {look.directory}",
+    )

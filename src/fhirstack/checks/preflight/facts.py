@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
+from fhirstack.planes.hosts.provided import Look
 
 
 class _Part(BaseModel):
@@ -122,8 +123,8 @@ class Seen:
     hosts: tuple[Host, ...]
     facts: Mapping[str, Facts]
     unreached: Mapping[str, Unreached]
-    certificates: bool | None = None
-    """Whether the directory of the site's own certificates is there."""
+    certificates: Look | None = None
+    """What is in the directory of the site's own certificates, if it provides any."""
 
     @property
     def answered(self) -> tuple[tuple[Host, Facts], ...]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -12,8 +12,9 @@ from fhirstack.checks.preflight.facts import Clock, Facts, Seen, Unreached
 from fhirstack.checks.preflight.request import request
 from fhirstack.errors import FhirstackError, UnreachableError
 from fhirstack.model.host import Host, Role
-from fhirstack.planes.hosts import trust
+from fhirstack.planes.hosts import provided, trust
 from fhirstack.planes.hosts.calls import Answer, Doing, call_all
+from fhirstack.planes.hosts.provided import Look
 from fhirstack.planes.hosts.ssh import Connections, ssh
 
 T = TypeVar("T")
@@ -100,12 +101,11 @@ def _with_link(connections: Connections, name: str, facts: Facts) -> Facts:
         return facts.model_copy(update={"link_error": str(error)})
 
 
-def _certificates(connections: Connections) -> bool | None:
-    tls = connections.environment.tls
-    if tls.issuer != "provided":
+def _certificates(connections: Connections) -> Look | None:
+    if connections.environment.tls.issuer != "provided":
         return None
-    directory = connections.site.resolve().parent / Path(tls.directory or "").expanduser()
-    return bool(tls.directory) and directory.is_dir()
+    directory = connections.site.resolve().parent
+    return provided.look(directory, connections.environment, datetime.now(UTC))
 
 
 def _each(names: Iterable[str], look: Callable[[str], T]) -> dict[str, T | FhirstackError]:

@@ -6,8 +6,8 @@ import pwd
 from pathlib import Path
 
 from fhirstack.model.site import Environment
-from fhirstack.planes.hosts import authority
-from fhirstack.planes.hosts.desired.inputs import Inputs
+from fhirstack.planes.hosts import authority, provided
+from fhirstack.planes.hosts.desired.inputs import Inputs, edge_purpose
 from fhirstack.planes.local import secrets
 from fhirstack.planes.local.account import Account, make_directory
 from fhirstack.services import catalogue
@@ -27,4 +27,10 @@ def inputs_for(site_directory: Path, environment: Environment) -> Inputs:
     values = secrets.ensure(store, catalogue.SECRETS, owner)
     now = datetime.datetime.now(datetime.UTC)
     public, certificates = authority.ensure(store / "tls", environment, owner, now)
+    if environment.tls.issuer == "provided":
+        certificates |= {
+            edge_purpose(one.name): one.certificate
+            for one in provided.look(site_directory, environment, now).names
+            if one.certificate
+        }
     return Inputs(secrets=values, certificates=certificates, authority=public)

@@ -1,0 +1,126 @@
+"""The commands ``certs check`` and ``certs request``: certificates that the site provides."""
+
+import datetime
+import json
+import os
+import pwd
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from fhirstack.cli.console import console
+from fhirstack.cli.options import (
+    DEFAULT_FILE,
+    EnvironmentName,
+    Format,
+    SiteFile,
+    open_environment,
+)
+from fhirstack.errors import CheckFailedError, UsageError
+from fhirstack.model.site import Environment
+from fhirstack.planes.hosts import provided
+from fhirstack.planes.local.account import Account
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to the command line."""
+    group = typer.Typer(
+        help="Certificates that you provide in the place of Let's Encrypt.", no_args_is_help=True
+    )
+    group.command(name="check")(check)
+    group.command(name="request")(request)
+    app.add_typer(group, name="certs")
+
+
+def check(
+    environment: EnvironmentName = "", file: SiteFile = DEFAULT_FILE, format: Format = "table"
+) -> None:
+    """Judge what is in the site's directory: certificate, key, chain and dates of each name."""
+    if format not in ("table", "json"):
+        raise UsageError(f"no format {format}", remedy="Use table or json.")
+    opened = _opened(file, environment)
+    found = provided.look(file.resolve().parent, opened, datetime.datetime.now(datetime.UTC))
+    if format == "json":
+        print(json.dumps(_as_dict(found), indent=2))
+    else:
+        _tell(found)
+    if found.problems:
+        raise CheckFailedError(
+            f"{len(found.problems)} problems in {found.directory}",
+            remedy=f"fhirstack certs request -e {environment}; have the requests signed, and put"
+            " what comes back there",
+        )
+
+
+def request(
+    environment: EnvironmentName = "",
+    file: SiteFile = DEFAULT_FILE,
+    together: Annotated[
+        bool, typer.Option("--together", help="One request for all names, not one for each.")
+    ] = False,
+) -> None:
+    """Write a request (CSR) for each name without a certificate. Keys stay in secrets/."""
+    opened = _opened(file, environment)
+    own = pwd.getpwuid(os.geteuid())
+    owner = Account(own.pw_name, own.pw_uid, own.pw_gid)
+    directory = file.resolve().parent
+    written = provided.request(directory, opened, owner, together=together)
+    out = console()
+    if not written:
+        out.print("Every name has its certificate: nothing to request.")
+        return
+    for path in written:
+        out.print(f"wrote {path}", markup=False, soft_wrap=True)
+    out.print(
+        f"The keys are in {provided.keys_of(directory, opened)}: keep them, and give them to"
+        " nobody. Have the requests signed, and put what comes back, with all certificates"
+        f" between, into {provided.directory_of(directory, opened)}. Then: fhirstack certs check"
+        f" -e {environment}",
+        markup=False,
+    )
+
+
+def _opened(file: Path, name: str) -> Environment:
+    environment = open_environment(file, name)[1]
+    if environment.tls.issuer != "provided":
+        raise UsageError(
+            f"{name} has certificates of {environment.tls.issuer}: nothing is to be provided",
+            where=str(file),
+            remedy="write `issuer: provided` and a `directory` below `tls`, if you provide them",
+        )
+    return environment
+
+
+def _tell(look: provided.Look) -> None:
+    out = console()
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for title in ("name", "until", "signed by"):
+        table.add_column(title, overflow="fold")
+    for one in look.names:
+        until = f"{one.until:%Y-%m-%d}" if one.until else "-"
+        mark = "[red]✗[/red]" if one.problem else "[green]✓[/green]"
+        table.add_row(f"{mark} {escape(one.name)}", until, escape(one.issuer) or "-")
+    out.print(table)
+    for problem in look.problems:
+        out.print(Padding(f"[red]✗[/red] {escape(problem)}", (0, 0, 0, 0)))
+
+
+def _as_dict(look: provided.Look) -> dict[str, object]:
+    return {
+        "directory": str(look.directory),
+        "names": [
+            {
+                "name": one.name,
+                "issuer": one.issuer or None,
+                "until": one.until.isoformat() if one.until else None,
+                "served": one.certificate is not None,
+                "problem": one.problem or None,
+            }
+            for one in look.names
+        ],
+        "files": list(look.files),
+    }
