@@ -19,6 +19,16 @@ def make_key(path: Path, comment: str) -> str:
     return path.with_suffix(".pub").read_text().strip()
 
 
+def make_certificate(path: Path, name: str) -> tuple[str, str]:
+    """Make a certificate that is its own authority, where there is none; return it and its key."""
+    key = path.with_suffix(".key")
+    if not path.exists():
+        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "365"]
+        names = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+        run(["openssl", "req", "-x509", *kind, *names, "-keyout", key, "-out", path])
+    return path.read_text(), key.read_text()
+
+
 def fingerprint(public: str) -> str:
     """Return "SHA256:…" of a public key's line, as ssh shows it."""
     digest = hashlib.sha256(base64.b64decode(public.split()[1])).digest()

@@ -20,6 +20,7 @@ _TOOLS = {
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
     "gpg": "gnupg",
+    "openssl": "openssl",
     "dpkg-scanpackages": "dpkg-dev",
 }
 """Program: the Debian package that has it."""

@@ -6,7 +6,7 @@ _DOMAIN = "opensrp.lab.test"
 _PUBLIC = "203.0.113.10"
 _SERVICES = ("fhir", "keycloak", "web", "superset", "airbyte")
 _MONITORING_NAMES = ("prometheus", "grafana", "graylog", "sentry")
-MONITORING_PORTS = (443, 12201)
+GRAYLOG = "graylog.lab.test"
 
 _MIRROR_UNIT = """\
 [Unit]
@@ -42,13 +42,13 @@ handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory="/sr
 Server(("::", 80), handler).serve_forever()
 '''
 
-_ACCEPT_UNIT = f"""\
+_ACCEPT_UNIT = """\
 [Unit]
-Description=Accepts and logs connections, in the place of a monitoring server
+Description=Accepts connections and logs what comes, in the place of a monitoring server
 After=network.target
 
 [Service]
-ExecStart=/usr/bin/python3 /usr/lib/fhirstack-lab/accept.py {" ".join(map(str, MONITORING_PORTS))}
+ExecStart=/usr/bin/python3 /usr/lib/fhirstack-lab/accept.py
 Restart=always
 
 [Install]
@@ -56,28 +56,39 @@ WantedBy=multi-user.target
 """
 
 _ACCEPT = '''\
-"""Accepts TCP connections on the ports named, reads them to their end, and logs how much came."""
+"""Stands for monitoring: reads port 443 to its end, and logs each message that comes to Graylog's.
+
+Graylog's port speaks TLS. A message is a line of JSON (GELF) that ends with a zero byte.
+"""
 
 import asyncio
-import functools
-import sys
+import contextlib
+import ssl
+
+OWN = "/usr/lib/fhirstack-lab"
 
 
-async def accept(port, reader, writer):
-    size = 0
-    try:
-        while piece := await reader.read(65536):
-            size += len(piece)
-    except OSError:
-        pass
-    print(f"port {port}: {size} bytes from {writer.get_extra_info('peername')[0]}", flush=True)
+async def swallow(reader, writer):
+    with contextlib.suppress(OSError):
+        while await reader.read(65536):
+            pass
+    writer.close()
+
+
+async def gelf(reader, writer):
+    with contextlib.suppress(asyncio.IncompleteReadError, OSError):
+        while True:
+            print((await reader.readuntil(b"\0"))[:-1].decode(), flush=True)
     writer.close()
 
 
 async def main():
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(f"{OWN}/monitoring.pem", f"{OWN}/monitoring.key")
+    everywhere = ["0.0.0.0", "::"]
     servers = [
-        await asyncio.start_server(functools.partial(accept, port), ["0.0.0.0", "::"], port)
-        for port in map(int, sys.argv[1:])
+        await asyncio.start_server(swallow, everywhere, 443),
+        await asyncio.start_server(gelf, everywhere, 12201, ssl=tls, limit=1 << 24),
     ]
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
@@ -94,8 +105,11 @@ def dns_records() -> list[str]:
     return [f"host-record={name},{','.join(pair)}" for name, pair in names.items()]
 
 
-def role_files(host: Host) -> dict[str, str]:
-    """Return the files of a host that plays a part; a host of the site gets none: it is bare."""
+def role_files(host: Host, certificate: tuple[str, str]) -> dict[str, str]:
+    """Return the files of a host that plays a part; a host of the site gets none: it is bare.
+
+    ``certificate``: monitoring's, and its key.
+    """
     if host.kind == "internet":
         dns = ["interface=eth0", "no-resolv", "no-hosts", "local=/lab.test/", *dns_records()]
         clock = ["local stratum 8", "allow 0/0", "allow ::/0", "driftfile /var/lib/chrony/drift"]
@@ -108,6 +122,8 @@ def role_files(host: Host) -> dict[str, str]:
     if host.kind == "monitoring":
         return {
             "usr/lib/fhirstack-lab/accept.py": _ACCEPT,
+            "usr/lib/fhirstack-lab/monitoring.pem": certificate[0],
+            "usr/lib/fhirstack-lab/monitoring.key": certificate[1],
             "etc/systemd/system/lab-accept.service": _ACCEPT_UNIT,
         }
     return {}

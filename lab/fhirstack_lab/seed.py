@@ -33,8 +33,13 @@ EnvironmentFile=/usr/lib/fhirstack-lab/chrony
 """
 
 
-def write_seed(host: Host, directory: Path, image: Image, authorized: str) -> str:
-    """Write a host's layer, once: it keeps its identity. Return its public host key."""
+def write_seed(
+    host: Host, directory: Path, image: Image, authorized: str, certificate: tuple[str, str]
+) -> str:
+    """Write a host's layer, once: it keeps its identity. Return its public host key.
+
+    ``certificate``: monitoring's, and its key.
+    """
     files = {
         "etc/hostname": f"{host.name}\n",
         "etc/hosts": f"127.0.0.1 localhost\n127.0.1.1 {host.name}\n::1 localhost ip6-localhost\n",
@@ -49,12 +54,12 @@ def write_seed(host: Host, directory: Path, image: Image, authorized: str) -> st
         f"{OWN}/meminfo": meminfo(host.memory),
         f"{OWN}/cpuinfo": cpuinfo(host.cpu, Path("/proc/cpuinfo").read_text()),
         f"{OWN}/cpus": cpu_range(host.cpu),
-        **role_files(host),
+        **role_files(host, certificate),
     }
     if not (directory / "etc/machine-id").exists():
         files["etc/machine-id"] = uuid.uuid4().hex + "\n"
     for path, text in files.items():
-        write(directory / path, text)
+        write(directory / path, text, 0o600 if path.endswith(".key") else 0o644)
     write(directory / OWN / "init", (CODE / "init.py").read_text(), 0o755)
     key = directory / "usr/share/keyrings/lab.gpg"
     key.parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests import partner
+from tests.lab.conftest import until
 
 pytestmark = pytest.mark.lab
 
@@ -116,4 +117,37 @@ def test_certificates_of_the_sites_own_are_served(built, tmp_path):
             assert seen == "Between\n"
     finally:
         built.ok("apply", "--yes", "--host", "production-lb")
+    assert built.drift() == {}
+
+
+def received(built, token):
+    """Return the messages with a word that monitoring has, as it reads them."""
+    lines = built.shell("monitoring", "journalctl -u lab-accept -o cat --no-pager").splitlines()
+    return [json.loads(line) for line in lines if token in line]
+
+
+def test_logs_reach_monitoring_and_nobody_who_only_says_so(built, tmp_path):
+    built.shell("worker-1", "logger -t somewhere 'of «today»: token-one'")
+    (message,) = until(lambda: received(built, "token-one"), "monitoring has the message")
+    assert message["host"] == "production-worker-1"
+    assert message["short_message"].strip() == "of «today»: token-one"
+    assert (message["_environment"], message["_program"]) == ("production", "somewhere")
+
+    def strange(environment):
+        (tmp_path / "other.pem").write_bytes(partner.pem(partner.ROOT))
+        environment["monitoring"]["authority"] = str(tmp_path / "other.pem")
+
+    site = built.edited(tmp_path / "site/site.yaml", strange)
+    built.ok("apply", "--yes", "--host", "production-worker-1", site=site)
+    try:
+        built.shell("worker-1", "logger 'token-two'")
+        until(
+            lambda: "verif" in built.shell("worker-1", "journalctl -u rsyslog -o cat --no-pager"),
+            "rsyslog refuses a certificate of an authority that it does not know",
+        )
+        assert received(built, "token-two") == []
+    finally:
+        built.ok("apply", "--yes", "--host", "production-worker-1")
+    # What waited is sent.
+    until(lambda: received(built, "token-two"), "monitoring has what waited")
     assert built.drift() == {}

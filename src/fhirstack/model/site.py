@@ -210,7 +210,20 @@ class Monitoring(Model):
         default=(), description="Where metrics, logs and errors are pushed to"
     )
     prometheus: DnsName | None = Field(default=None, description="Prometheus' DNS name")
-    graylog: DnsName | None = Field(default=None, description="Graylog's DNS name")
+    graylog: DnsName | None = Field(
+        default=None, description="Graylog's DNS name; hosts send it their logs"
+    )
+    graylog_tls: bool = Field(
+        default=True,
+        description="Whether logs travel by TLS; without it all can be read on the way",
+    )
+    authority: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A file (PEM) of the authority that signs monitoring's certificates;"
+        " without it, those that the hosts trust",
+        examples=["certificates/monitoring.pem"],
+    )
     sentry: DnsName | None = Field(default=None, description="Sentry's DNS name")
     grafana: DnsName | None = Field(default=None, description="Grafana's DNS name")
 

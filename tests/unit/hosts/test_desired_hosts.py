@@ -1,6 +1,7 @@
 """The desired state of hosts as a whole: what each role has, in which order, without accidents."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from tests.unit.hosts.desired_site import (
@@ -116,6 +117,27 @@ def test_logs_wait_on_the_disk_for_monitoring():
     assert 'target="graylog.monitoring.example.net" port="12201" protocol="tcp"' in found
     assert 'queue.filename="fhirstack_monitoring"' in found
     assert file(resources(Role.NFS, changed(monitoring={})), path).content is None
+
+
+def test_logs_travel_by_tls_to_whom_the_name_belongs():
+    path, own = (f"/etc/rsyslog.d/40-fhirstack.{kind}" for kind in ("conf", "pem"))
+    by_system = resources(Role.NFS)
+    assert 'StreamDriverMode="1" StreamDriverAuthMode="x509/name"' in text(by_system, path)
+    assert 'Peers="graylog.monitoring.example.net"' in text(by_system, path)
+    assert 'CAFile="/etc/ssl/certs/ca-certificates.crt"' in text(by_system, path)
+    assert {"package:ca-certificates", "package:rsyslog-openssl"} <= by_system.keys()
+    assert file(by_system, own).content is None
+    where = changed(monitoring={"graylog": "graylog.example.net"})
+    theirs = replace(inputs(), monitoring_authority="THEIRS")
+    known = {item.address: item for item in desired(where, host(Role.NFS), theirs)}
+    assert f'CAFile="{own}"' in text(known, path)
+    assert text(known, own) == "THEIRS"
+    assert f"file:{own}" in known["service:rsyslog"].watch
+    where = changed(monitoring={"graylog": "graylog.example.net", "graylog_tls": False})
+    plain = {item.address: item for item in desired(where, host(Role.NFS), theirs)}
+    assert "StreamDriver" not in text(plain, path)
+    assert file(plain, own).content is None
+    assert "package:rsyslog-openssl" not in plain
 
 
 def test_postgresql_has_the_budget_and_knows_only_the_matrix():

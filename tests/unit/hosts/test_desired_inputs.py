@@ -87,3 +87,18 @@ def test_a_damaged_file_is_named(tmp_path):
     (tmp_path / "redis.pem").write_text("junk")
     with pytest.raises(UnreachableError, match=r"redis\.pem"):
         _ensure(tmp_path)
+
+
+def test_monitorings_authority_is_read(tmp_path):
+    where = changed(monitoring={"graylog": "graylog.example.net", "authority": "own/ca.pem"})
+    path = tmp_path / "own/ca.pem"
+    with pytest.raises(UnreachableError, match="No such file"):
+        inputs_for(tmp_path, where)
+    path.parent.mkdir()
+    path.write_text("x")
+    with pytest.raises(UnreachableError, match="has no certificate"):
+        inputs_for(tmp_path, where)
+    pair = make_authority("example.net", NOW)
+    path.write_bytes(b"Of people: a comment\n" + pair.pem())
+    # The key that lies with it goes nowhere.
+    assert inputs_for(tmp_path, where).monitoring_authority == pair.public.decode()

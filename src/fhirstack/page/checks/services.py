@@ -26,7 +26,10 @@ def _tool(name: str) -> None:
     @check(f"monitoring.{name}")
     def tool(_: Site, environment: Environment) -> Finding:
         value = getattr(environment.monitoring, name)
-        return ok(f"declared: {value}") if value else failed(f"the site names no {name}")
+        if not value:
+            return failed(f"the site names no {name}")
+        open_way = name == "graylog" and not environment.monitoring.graylog_tls
+        return ok(f"declared: {value}" + (", which logs reach without TLS" if open_way else ""))
 
 
 for _requirement in requirements():

@@ -5,6 +5,11 @@ import os
 import pwd
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from fhirstack.bundle.programs import disk_error
+from fhirstack.errors import UnreachableError
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts import authority, provided
 from fhirstack.planes.hosts.desired.inputs import Inputs, edge_purpose
@@ -33,4 +38,27 @@ def inputs_for(site_directory: Path, environment: Environment) -> Inputs:
             for one in provided.look(site_directory, environment, now).names
             if one.certificate
         }
-    return Inputs(secrets=values, certificates=certificates, authority=public)
+    return Inputs(
+        secrets=values,
+        certificates=certificates,
+        authority=public,
+        monitoring_authority=_monitoring_authority(site_directory, environment),
+    )
+
+
+def _monitoring_authority(site_directory: Path, environment: Environment) -> str | None:
+    """Return the certificates, as PEM text, by which hosts know monitoring."""
+    name = environment.monitoring.authority
+    if name is None:
+        return None
+    path = site_directory / Path(name).expanduser()
+    try:
+        found = x509.load_pem_x509_certificates(path.read_bytes())
+    except OSError as error:
+        remedy = "Put monitoring's authority there, or mend `monitoring.authority`."
+        raise disk_error(error, path, remedy=remedy) from error
+    except ValueError as error:
+        raise UnreachableError(
+            "has no certificate (PEM)", where=str(path), remedy="Put monitoring's authority there."
+        ) from error
+    return "".join(one.public_bytes(Encoding.PEM).decode("ascii") for one in found)

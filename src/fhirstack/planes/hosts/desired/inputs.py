@@ -18,12 +18,14 @@ class Certificate:
 class Inputs:
     """Secrets by name; certificates by purpose: ``postgresql``, ``redis``, ``edge/<DNS name>``.
 
-    ``authority``: the PEM text of the environment's own authority, for clients.
+    ``authority``: the PEM text of the environment's own authority, for clients;
+    ``monitoring_authority``: that of monitoring, where the site names one.
     """
 
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
     authority: str = ""
+    monitoring_authority: str | None = None
 
 
 def edge_purpose(name: str) -> str:

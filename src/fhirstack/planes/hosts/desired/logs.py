@@ -11,13 +11,24 @@ GELF_PORT = 12201
 _JOURNAL = "/etc/systemd/journald.conf.d/60-fhirstack.conf"
 _FORWARD = "/etc/rsyslog.d/40-fhirstack.conf"
 """Before HAProxy's own file (49), which ends the way of its messages."""
+_OWN_TRUST = "/etc/rsyslog.d/40-fhirstack.pem"
+_SYSTEMS_TRUST = "/etc/ssl/certs/ca-certificates.crt"
+
+_BY_TLS = """
+  StreamDriver="ossl" StreamDriverMode="1" StreamDriverAuthMode="x509/name"
+  StreamDriver.CAFile="{trust}" StreamDriverPermittedPeers="{target}\""""
 
 
-def logs(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]:
+def logs(environment: Environment, host: Host, inputs: Inputs) -> tuple[Resource, ...]:
     """Return the journal's limits and what hands logs on."""
-    target = log_target(environment)
+    target = environment.monitoring.graylog
+    encrypted = bool(target) and environment.monitoring.graylog_tls
+    authority = inputs.monitoring_authority if encrypted else None
+    trust = None if not encrypted else _OWN_TRUST if authority else _SYSTEMS_TRUST
+    packages = ["rsyslog", *(["rsyslog-openssl"] if encrypted else [])]
     # HAProxy's package has rsyslog make a socket in HAProxy's cage.
-    watch = ["package:rsyslog", f"file:{_FORWARD}"]
+    watch = [f"package:{name}" for name in packages]
+    watch += [f"file:{_FORWARD}", f"file:{_OWN_TRUST}"]
     watch += ["package:haproxy"] if host.role is Role.LOAD_BALANCER else []
     return (
         File(
@@ -26,33 +37,28 @@ def logs(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...
             "MaxRetentionSec=3month\nForwardToSyslog=yes\n",
         ),
         Service(name="systemd-journald", reload_watch=(f"file:{_JOURNAL}",)),
-        Package(name="rsyslog"),
+        *(Package(name=name) for name in packages),
+        File(path=_OWN_TRUST, content=authority),
         File(
             path=_FORWARD,
-            content=render_forwarding(target, environment, host) if target else None,
+            content=render_forwarding(target, environment, host, trust) if target else None,
             validate=("rsyslogd", "-N1", "-f", "{}") if target else (),
         ),
         Service(name="rsyslog", watch=tuple(watch)),
     )
 
 
-def log_target(environment: Environment) -> str | None:
-    """Return where logs are sent: Graylog's name, else the first address of monitoring."""
-    monitoring = environment.monitoring
-    if monitoring.graylog:
-        return monitoring.graylog
-    return str(monitoring.addresses[0]) if monitoring.addresses else None
-
-
-def render_forwarding(target: str, environment: Environment, host: Host) -> str:
+def render_forwarding(target: str, environment: Environment, host: Host, trust: str | None) -> str:
     """Return rsyslog's rule: GELF over TCP, one JSON object and a zero byte a message.
 
+    By TLS, with the certificates in the file ``trust`` deciding who is the target; None: without.
     What cannot be sent waits on the disk, at most 1 GB, and is sent later; after a broken
     connection some may arrive twice.
     """
     fields = {"version": "1.1", "host": host.name}
     fields |= {"_environment": environment.name, "_role": host.role.value}
     head = json.dumps(fields)[:-1].replace('"', r"\"")
+    tls = _BY_TLS.format(trust=trust, target=target) if trust else ""
     return f"""\
 template(name="fhirstack_gelf" type="list") {{
   constant(value="{head}, \\"short_message\\":\\"")
@@ -73,7 +79,7 @@ template(name="fhirstack_gelf" type="list") {{
 }}
 action(
   type="omfwd" name="fhirstack_monitoring" target="{target}" port="{GELF_PORT}" protocol="tcp"
-  template="fhirstack_gelf" TCP_Framing="traditional" TCP_FrameDelimiter="0"
+  template="fhirstack_gelf" TCP_Framing="traditional" TCP_FrameDelimiter="0"{tls}
   queue.type="LinkedList" queue.filename="fhirstack_monitoring"
   queue.spoolDirectory="/var/spool/rsyslog" queue.size="10000"
   queue.maxDiskSpace="1g" queue.saveOnShutdown="on"
