@@ -9,7 +9,7 @@ from fhirstack_lab.clean import clean, leftovers
 from fhirstack_lab.image import make_image
 from fhirstack_lab.packages import install_tools
 from fhirstack_lab.places import CODE, SITE, State, owner
-from fhirstack_lab.roles import GRAYLOG
+from fhirstack_lab.roles import ACME, GRAYLOG
 from fhirstack_lab.run import run, write
 from fhirstack_lab.say import LabError, say
 from fhirstack_lab.seed import write_seed
@@ -67,12 +67,15 @@ def up(state: State, count: int | None) -> Lab:
     cgroups.join("build")
     image = make_image()
     authorized = keys.make_key(state.identity, "the lab's administrator")
-    certificate = keys.make_certificate(state.path / "monitoring.pem", GRAYLOG)
+    certificates = {
+        name: keys.make_certificate(state.path / file, name)
+        for name, file in ((GRAYLOG, "monitoring.pem"), (ACME, "acme.pem"))
+    }
     network.make_router(state.path)
     say(f"starting {len(lab.hosts)} hosts")
 
     def make(host: Host) -> tuple[str, str]:
-        public = write_seed(host, state.host(host.name) / "seed", image, authorized, certificate)
+        public = write_seed(host, state.host(host.name) / "seed", image, authorized, certificates)
         machine.lay_out(host, state, image)
         machine.power_on(host, state)
         return host.name, public

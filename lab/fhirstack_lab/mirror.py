@@ -8,7 +8,7 @@ from pathlib import Path
 from fhirstack_lab.packages import QUIET, RELEASE
 from fhirstack_lab.run import run
 
-SERVICES = ("chrony", "dnsmasq")
+SERVICES = ("chrony", "dnsmasq", "pebble")
 """What the host that plays the internet has installed."""
 
 MIRRORED = (
@@ -27,6 +27,7 @@ MIRRORED = (
     "ipset",
     "iptables",
     "jq",
+    "lego",
     "libnfs-utils",
     "logrotate",
     "lsof",

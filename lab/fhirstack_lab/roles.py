@@ -1,4 +1,7 @@
-"""What the lab's own hosts run: names, time and packages on the internet; monitoring's ports."""
+"""What the lab's own hosts run: names, time, packages and certificates; monitoring's ports."""
+
+import json
+from collections.abc import Mapping
 
 from fhirstack_lab.topology import INTERNET, MIRROR, MIRROR_NAME, MONITORING, Host
 
@@ -6,7 +9,7 @@ _DOMAIN = "opensrp.lab.test"
 _PUBLIC = "203.0.113.10"
 _SERVICES = ("fhir", "keycloak", "web", "superset", "airbyte")
 _MONITORING_NAMES = ("prometheus", "grafana", "graylog", "sentry")
-GRAYLOG = "graylog.lab.test"
+GRAYLOG, ACME = "graylog.lab.test", "acme.lab.test"
 
 _MIRROR_UNIT = """\
 [Unit]
@@ -41,6 +44,33 @@ class Server(http.server.ThreadingHTTPServer):
 handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory="/srv/mirror")
 Server(("::", 80), handler).serve_forever()
 '''
+
+_ACME_UNIT = """\
+[Unit]
+Description=A certificate authority that speaks ACME, in the place of Let's Encrypt
+After=network.target
+
+[Service]
+Environment=PEBBLE_VA_NOSLEEP=1
+ExecStart=/usr/bin/pebble -config /usr/lib/fhirstack-lab/acme.json
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_ACME = {
+    "pebble": {
+        "listenAddress": "[::]:443",
+        "managementListenAddress": "127.0.0.1:15000",
+        "certificate": "/usr/lib/fhirstack-lab/acme.pem",
+        "privateKey": "/usr/lib/fhirstack-lab/acme.key",
+        "httpPort": 80,
+        "tlsPort": 443,
+        "ocspResponderURL": "",
+        "externalAccountBindingRequired": False,
+    }
+}
 
 _ACCEPT_UNIT = """\
 [Unit]
@@ -100,15 +130,15 @@ asyncio.run(main())
 def dns_records() -> list[str]:
     """Return dnsmasq's lines of the names that the lab's resolver knows."""
     names = {f"{service}.{_DOMAIN}": INTERNET.of(_PUBLIC) for service in _SERVICES}
-    names[MIRROR_NAME] = INTERNET.of(MIRROR)
+    names |= dict.fromkeys((MIRROR_NAME, ACME), INTERNET.of(MIRROR))
     names |= {f"{name}.lab.test": MONITORING.pair(10) for name in _MONITORING_NAMES}
     return [f"host-record={name},{','.join(pair)}" for name, pair in names.items()]
 
 
-def role_files(host: Host, certificate: tuple[str, str]) -> dict[str, str]:
+def role_files(host: Host, certificates: Mapping[str, tuple[str, str]]) -> dict[str, str]:
     """Return the files of a host that plays a part; a host of the site gets none: it is bare.
 
-    ``certificate``: monitoring's, and its key.
+    ``certificates``: by name, each with its key.
     """
     if host.kind == "internet":
         dns = ["interface=eth0", "no-resolv", "no-hosts", "local=/lab.test/", *dns_records()]
@@ -118,12 +148,16 @@ def role_files(host: Host, certificate: tuple[str, str]) -> dict[str, str]:
             "etc/chrony/chrony.conf": "\n".join(clock) + "\n",
             "usr/lib/fhirstack-lab/mirror.py": _MIRROR,
             "etc/systemd/system/lab-mirror.service": _MIRROR_UNIT,
+            "etc/systemd/system/lab-acme.service": _ACME_UNIT,
+            "usr/lib/fhirstack-lab/acme.json": json.dumps(_ACME, indent=2) + "\n",
+            "usr/lib/fhirstack-lab/acme.pem": certificates[ACME][0],
+            "usr/lib/fhirstack-lab/acme.key": certificates[ACME][1],
         }
     if host.kind == "monitoring":
         return {
             "usr/lib/fhirstack-lab/accept.py": _ACCEPT,
-            "usr/lib/fhirstack-lab/monitoring.pem": certificate[0],
-            "usr/lib/fhirstack-lab/monitoring.key": certificate[1],
+            "usr/lib/fhirstack-lab/monitoring.pem": certificates[GRAYLOG][0],
+            "usr/lib/fhirstack-lab/monitoring.key": certificates[GRAYLOG][1],
             "etc/systemd/system/lab-accept.service": _ACCEPT_UNIT,
         }
     return {}

@@ -2,6 +2,7 @@
 
 import os
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from fhirstack_lab import limits
@@ -34,11 +35,15 @@ EnvironmentFile=/usr/lib/fhirstack-lab/chrony
 
 
 def write_seed(
-    host: Host, directory: Path, image: Image, authorized: str, certificate: tuple[str, str]
+    host: Host,
+    directory: Path,
+    image: Image,
+    authorized: str,
+    certificates: Mapping[str, tuple[str, str]],
 ) -> str:
     """Write a host's layer, once: it keeps its identity. Return its public host key.
 
-    ``certificate``: monitoring's, and its key.
+    ``certificates``: of the lab's own servers by name, each with its key.
     """
     files = {
         "etc/hostname": f"{host.name}\n",
@@ -54,7 +59,7 @@ def write_seed(
         f"{OWN}/meminfo": meminfo(host.memory),
         f"{OWN}/cpuinfo": cpuinfo(host.cpu, Path("/proc/cpuinfo").read_text()),
         f"{OWN}/cpus": cpu_range(host.cpu),
-        **role_files(host, certificate),
+        **role_files(host, certificates),
     }
     if not (directory / "etc/machine-id").exists():
         files["etc/machine-id"] = uuid.uuid4().hex + "\n"

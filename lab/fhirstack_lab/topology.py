@@ -87,7 +87,7 @@ def lab_hosts(lines: list[HostLine], public_address: str) -> list[Host]:
             2,
             INTERNET,
             ["203.0.113.200", RESOLVER, TIME_SERVER, MIRROR],
-            ports=(22, 53, 80),
+            ports=(22, 53, 80, 443),
         ),
         _own("monitoring", 3, MONITORING, ["192.0.2.10"], ports=(22, 443, 12201)),
     ]

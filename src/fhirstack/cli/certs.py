@@ -1,4 +1,4 @@
-"""The commands ``certs check`` and ``certs request``: certificates that the site provides."""
+"""The commands ``certs check`` and ``certs request``: certificates of the public names."""
 
 import datetime
 import json
@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from fhirstack.cli.console import console
+from fhirstack.cli.opened import Opened
 from fhirstack.cli.options import (
     DEFAULT_FILE,
     EnvironmentName,
@@ -21,15 +22,17 @@ from fhirstack.cli.options import (
     open_environment,
 )
 from fhirstack.errors import CheckFailedError, UsageError
-from fhirstack.model.site import Environment
-from fhirstack.planes.hosts import provided
+from fhirstack.model.host import Role
+from fhirstack.planes.hosts import authority, provided, served
+from fhirstack.planes.hosts.provided import Look
 from fhirstack.planes.local.account import Account
 
 
 def register(app: typer.Typer) -> None:
     """Add the group of commands to the command line."""
     group = typer.Typer(
-        help="Certificates that you provide in the place of Let's Encrypt.", no_args_is_help=True
+        help="Certificates of the public names: Let's Encrypt's, or your own.",
+        no_args_is_help=True,
     )
     group.command(name="check")(check)
     group.command(name="request")(request)
@@ -39,21 +42,33 @@ def register(app: typer.Typer) -> None:
 def check(
     environment: EnvironmentName = "", file: SiteFile = DEFAULT_FILE, format: Format = "table"
 ) -> None:
-    """Judge what is in the site's directory: certificate, key, chain and dates of each name."""
+    """Judge each name's certificate: what you provide, or what the load balancer serves."""
     if format not in ("table", "json"):
         raise UsageError(f"no format {format}", remedy="Use table or json.")
-    opened = _opened(file, environment)
-    found = provided.look(file.resolve().parent, opened, datetime.datetime.now(datetime.UTC))
+    opened = open_environment(file, environment)[1]
+    now = datetime.datetime.now(datetime.UTC)
+    if opened.tls.issuer == "provided":
+        found = provided.look(file.resolve().parent, opened, now)
+        remedy = (
+            f"fhirstack certs request -e {environment}; have the requests signed, and put what"
+            f" comes back into {found.place}"
+        )
+    else:
+        found = _served(file, environment, now)
+        remedy = f"every name must lead to {opened.network.public_address}, with TCP port 80 open"
     if format == "json":
         print(json.dumps(_as_dict(found), indent=2))
     else:
         _tell(found)
     if found.problems:
-        raise CheckFailedError(
-            f"{len(found.problems)} problems in {found.directory}",
-            remedy=f"fhirstack certs request -e {environment}; have the requests signed, and put"
-            " what comes back there",
-        )
+        raise CheckFailedError(f"{len(found.problems)} problems", where=found.place, remedy=remedy)
+
+
+def _served(file: Path, name: str, now: datetime.datetime) -> Look:
+    opened = Opened(file, name, None, [Role.LOAD_BALANCER])
+    opened.connect()
+    own = authority.public(file.resolve().parent / opened.environment.secrets_directory / "tls")
+    return served.look(opened.connections, own, now)
 
 
 def request(
@@ -64,7 +79,13 @@ def request(
     ] = False,
 ) -> None:
     """Write a request (CSR) for each name without a certificate. Keys stay in secrets/."""
-    opened = _opened(file, environment)
+    opened = open_environment(file, environment)[1]
+    if opened.tls.issuer != "provided":
+        raise UsageError(
+            f"{environment} has certificates of {opened.tls.issuer}: nothing is to be requested",
+            where=str(file),
+            remedy="write `issuer: provided` and a `directory` below `tls`, if you provide them",
+        )
     own = pwd.getpwuid(os.geteuid())
     owner = Account(own.pw_name, own.pw_uid, own.pw_gid)
     directory = file.resolve().parent
@@ -84,18 +105,7 @@ def request(
     )
 
 
-def _opened(file: Path, name: str) -> Environment:
-    environment = open_environment(file, name)[1]
-    if environment.tls.issuer != "provided":
-        raise UsageError(
-            f"{name} has certificates of {environment.tls.issuer}: nothing is to be provided",
-            where=str(file),
-            remedy="write `issuer: provided` and a `directory` below `tls`, if you provide them",
-        )
-    return environment
-
-
-def _tell(look: provided.Look) -> None:
+def _tell(look: Look) -> None:
     out = console()
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in ("name", "until", "signed by"):
@@ -109,15 +119,14 @@ def _tell(look: provided.Look) -> None:
         out.print(Padding(f"[red]✗[/red] {escape(problem)}", (0, 0, 0, 0)))
 
 
-def _as_dict(look: provided.Look) -> dict[str, object]:
+def _as_dict(look: Look) -> dict[str, object]:
     return {
-        "directory": str(look.directory),
+        "place": look.place,
         "names": [
             {
                 "name": one.name,
                 "issuer": one.issuer or None,
                 "until": one.until.isoformat() if one.until else None,
-                "served": one.certificate is not None,
                 "problem": one.problem or None,
             }
             for one in look.names

@@ -87,6 +87,18 @@ class Tls(Model):
         default="letsencrypt", description="Who signs; 'local' is for the local stack only"
     )
     email: Email | None = Field(default=None, description="The contact of the ACME account")
+    acme_server: str | None = Field(
+        default=None,
+        pattern=r"^https://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$",
+        description="The directory of another ACME server than Let's Encrypt's",
+        examples=["https://acme-staging-v02.api.letsencrypt.org/directory"],
+    )
+    acme_authority: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A file (PEM) of the authority by which that server is known",
+        examples=["certificates/acme.pem"],
+    )
     directory: str | None = Field(
         default=None,
         min_length=1,

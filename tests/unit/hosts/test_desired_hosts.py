@@ -1,6 +1,7 @@
 """The desired state of hosts as a whole: what each role has, in which order, without accidents."""
 
 import json
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -21,7 +22,7 @@ from fhirstack.planes.hosts.desired.order import waves
 from fhirstack.planes.hosts.resources import File, Service
 
 PACKAGES = {
-    Role.LOAD_BALANCER: {"haproxy"},
+    Role.LOAD_BALANCER: {"haproxy", "lego"},
     Role.PRIMARY: {"containerd", "nfs-common"},
     Role.WORKER: {"containerd", "nfs-common"},
     Role.ANALYTICS: {"containerd", "nfs-common"},
@@ -210,3 +211,59 @@ def test_nodes_have_what_the_kubelet_wants():
     found = resources(Role.PRIMARY)
     assert {"swap", "module:overlay", "module:br_netfilter", "service:containerd"} <= set(found)
     assert "SystemdCgroup = true" in text(found, "/etc/containerd/config.toml")
+
+
+ACME = {
+    "script": "/usr/local/sbin/fhirstack-acme",
+    "service": "/etc/systemd/system/fhirstack-acme.service",
+    "timer": "/etc/systemd/system/fhirstack-acme.timer",
+    "authority": "/etc/ssl/fhirstack-acme.pem",
+}
+
+
+def test_lets_encrypts_certificates_are_fetched_on_the_load_balancer():
+    found = resources(Role.LOAD_BALANCER)
+    script = text(found, ACME["script"])
+    subprocess.run(["sh", "-n"], input=script.encode(), check=True)
+    for name in environment().dns_names.values():
+        assert f" {name}" in script
+        # The first stands in until lego writes another.
+        assert file(found, f"/etc/haproxy/certs/{name}.pem").initial
+    assert "--server https://acme-v02.api.letsencrypt.org/directory" in script
+    assert f"--email hostmaster@{environment().domain}" in script
+    assert file(found, ACME["authority"]).content is None
+    assert "LEGO_CA_CERTIFICATES" not in text(found, ACME["service"])
+    configuration = text(found, "/etc/haproxy/haproxy.cfg")
+    assert "use_backend acme if challenge" in configuration
+    assert "server lego 127.0.0.1:8402" in configuration
+    assert found["service:fhirstack-acme.timer"].running
+
+
+def test_another_acme_server_is_asked_with_its_own_authority():
+    tls = {
+        "issuer": "letsencrypt",
+        "email": "ops@example.org",
+        "acme_server": "https://ca.example.org:9000/acme/dir",
+    }
+    where = changed(tls=tls)
+    known = replace(inputs(), acme_authority="THEIRS")
+    found = {item.address: item for item in desired(where, host(Role.LOAD_BALANCER), known)}
+    script = text(found, ACME["script"])
+    assert "--server https://ca.example.org:9000/acme/dir --email ops@example.org" in script
+    # What came from one server is not taken for what another gave.
+    assert "--path /var/lib/lego/ca.example.org_9000" in script
+    assert text(found, ACME["authority"]) == "THEIRS"
+    assert f"LEGO_CA_CERTIFICATES={ACME['authority']}" in text(found, ACME["service"])
+
+
+def test_certificates_of_ones_own_leave_nothing_of_acme():
+    found = resources(
+        Role.LOAD_BALANCER, changed(tls={"issuer": "provided", "directory": "certificates"})
+    )
+    assert {file(found, path).content for path in ACME.values()} == {None}
+    timer = found["service:fhirstack-acme.timer"]
+    assert not timer.running
+    assert list(found).index(timer.address) < list(found).index(f"file:{ACME['timer']}")
+    assert "acme" not in text(found, "/etc/haproxy/haproxy.cfg")
+    for name in environment().dns_names.values():
+        assert not file(found, f"/etc/haproxy/certs/{name}.pem").initial

@@ -51,7 +51,7 @@ def test_haproxy(tmp_path):
     found = haproxy(environment(), host(Role.LOAD_BALANCER), Inputs(certificates=made))
     files = {item.path: item.content for item in found if item.kind == "file"}
     for path, content in files.items():
-        if path.endswith(".pem"):
+        if path.startswith("/etc/haproxy/certs/"):
             (tmp_path / Path(path).name).write_text(content)
     configuration = tmp_path / "haproxy.cfg"
     content = files["/etc/haproxy/haproxy.cfg"].replace("/etc/haproxy/certs", f"{tmp_path}/certs")

@@ -37,7 +37,7 @@ def _look(case: dict[str, Any] | None) -> Look | None:
     if case is None:
         return None
     names = tuple(Provided(**one) for one in case["names"])
-    return Look(Path("certificates"), names, tuple(case.get("files", ())))
+    return Look("certificates", names, tuple(case.get("files", ())))
 
 
 def facts_of(environment: Environment, host: Host, change: dict[str, Any]) -> Facts:

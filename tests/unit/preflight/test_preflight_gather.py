@@ -156,5 +156,5 @@ def test_the_directory_of_certificates(connections: Connections, fake: Path) -> 
     found = Connections(load_site(connections.site).environments["production"], connections.site)
     seen = gathering.gather(found, ()).certificates
     assert seen is not None
-    assert seen.directory == fake / "certs"
+    assert seen.place == str(fake / "certs")
     assert {one.problem for one in seen.names} == {"no certificate for it is there"}

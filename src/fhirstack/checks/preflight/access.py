@@ -131,7 +131,7 @@ def certificates(seen: Seen) -> Finding | None:
     ends = [f"{one.name} until {one.until:%Y-%m-%d}" for one in look.names if one.until]
     return judge(
         look.problems,
-        f"in {look.directory}: {', '.join(ends)}",
+        f"in {look.place}: {', '.join(ends)}",
         f"`fhirstack certs request -e {seen.environment.name}` writes requests; have them signed,"
-        f" and put what comes back, with all certificates between, into {look.directory}",
+        f" and put what comes back, with all certificates between, into {look.place}",
     )

@@ -1,7 +1,7 @@
 """An environment's own certificate authority, and the certificates of its servers, as files.
 
-PostgreSQL and Redis are known by it inside of the environment. The public names have a certificate
-of it until they have one that browsers trust: one that another authority signed is left alone.
+PostgreSQL and Redis are known by it inside of the environment. A certificate of it stands in for a
+public name until its own is there. A file that another authority signed is never written over.
 """
 
 import datetime
@@ -67,6 +67,12 @@ def ensure(
         chain, end, key = held.rpartition(_END_OF_CERTIFICATE)
         found[purpose] = Certificate(chain + end, Secret(key.lstrip()))
     return public, found
+
+
+def public(directory: Path) -> x509.Certificate | None:
+    """Return the authority's certificate, where one was made already."""
+    text = _read(directory / "authority.pem")
+    return None if text is None else x509.load_pem_x509_certificate(text.encode())
 
 
 def _authority(

@@ -42,23 +42,29 @@ def inputs_for(site_directory: Path, environment: Environment) -> Inputs:
         secrets=values,
         certificates=certificates,
         authority=public,
-        monitoring_authority=_monitoring_authority(site_directory, environment),
+        monitoring_authority=_authority(
+            site_directory, environment.monitoring.authority, "monitoring.authority"
+        ),
+        acme_authority=_authority(
+            site_directory, environment.tls.acme_authority, "tls.acme_authority"
+        ),
     )
 
 
-def _monitoring_authority(site_directory: Path, environment: Environment) -> str | None:
-    """Return the certificates, as PEM text, by which hosts know monitoring."""
-    name = environment.monitoring.authority
+def _authority(site_directory: Path, name: str | None, key: str) -> str | None:
+    """Return the certificates, as PEM text, of a file that a key of the site names."""
     if name is None:
         return None
     path = site_directory / Path(name).expanduser()
     try:
         found = x509.load_pem_x509_certificates(path.read_bytes())
     except OSError as error:
-        remedy = "Put monitoring's authority there, or mend `monitoring.authority`."
+        remedy = f"Put the authority's certificate there, or mend `{key}`."
         raise disk_error(error, path, remedy=remedy) from error
     except ValueError as error:
         raise UnreachableError(
-            "has no certificate (PEM)", where=str(path), remedy="Put monitoring's authority there."
+            "has no certificate (PEM)",
+            where=str(path),
+            remedy=f"`{key}` is to be the certificate of an authority.",
         ) from error
     return "".join(one.public_bytes(Encoding.PEM).decode("ascii") for one in found)

@@ -55,9 +55,9 @@ class Provided:
 
 @dataclass(frozen=True)
 class Look:
-    """What is in the directory: by name, and files that are of no use."""
+    """What is in a place: by name, and files that are of no use."""
 
-    directory: Path
+    place: str
     names: tuple[Provided, ...]
     files: tuple[str, ...] = ()
 
@@ -98,7 +98,7 @@ def look(site_directory: Path, environment: Environment, now: datetime.datetime)
     trusted = _trusted()
     names = dict.fromkeys(environment.dns_names.values())
     found = tuple(_for_name(name, pool, trusted, now) for name in names)
-    return Look(directory, found, tuple(pool.problems))
+    return Look(str(directory), found, tuple(pool.problems))
 
 
 def _for_name(name: str, pool: _Pool, trusted: set[x509.Name], now: datetime.datetime) -> Provided:
@@ -108,7 +108,7 @@ def _for_name(name: str, pool: _Pool, trusted: set[x509.Name], now: datetime.dat
     with_key = [one for one in fitting if _public(one.public_key()) in pool.keys]
     # The one that serves longest: what was renewed lies beside the old one for a while.
     leaf = max(with_key or fitting, key=lambda one: one.not_valid_after_utc)
-    issuer = _shown(leaf.issuer)
+    issuer = shown(leaf.issuer)
     until = leaf.not_valid_after_utc
     if not with_key:
         file = pool.certificates[leaf].name
@@ -122,11 +122,12 @@ def _for_name(name: str, pool: _Pool, trusted: set[x509.Name], now: datetime.dat
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")
         ),
     )
-    problem = _of_dates(leaf, now) or _of_chain(chain[-1], pool.certificates, trusted)
+    problem = of_dates(leaf, now) or _of_chain(chain[-1], pool.certificates, trusted)
     return Provided(name, certificate, issuer, until, problem)
 
 
-def _of_dates(leaf: x509.Certificate, now: datetime.datetime) -> str:
+def of_dates(leaf: x509.Certificate, now: datetime.datetime) -> str:
+    """Return what is wrong with a certificate's dates, or nothing."""
     if leaf.not_valid_before_utc > now:
         return f"its certificate begins on {leaf.not_valid_before_utc:%Y-%m-%d}"
     if leaf.not_valid_after_utc <= now:
@@ -145,7 +146,7 @@ def _of_chain(
     if last.issuer in trusted or any(is_of(last, one) for one in known):
         return ""
     return (
-        f"the certificate of its issuer, {_shown(last.issuer)}, is not there, and this machine"
+        f"the certificate of its issuer, {shown(last.issuer)}, is not there, and this machine"
         " does not know it: phones and browsers will refuse"
     )
 
@@ -170,7 +171,8 @@ def _trusted() -> set[x509.Name]:
         return {x509.load_der_x509_certificate(data).subject for data in found}
 
 
-def _shown(name: x509.Name) -> str:
+def shown(name: x509.Name) -> str:
+    """Return a name as people know it: its common name, if it has one."""
     found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
     return str(found[0].value) if found else name.rfc4514_string()
 

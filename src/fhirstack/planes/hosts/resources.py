@@ -58,6 +58,8 @@ class File(Resource):
     group: str = "root"
     validate: tuple[str, ...] = ()
     secret: bool = False
+    initial: bool = False
+    """Whether the content is only for a file that is not there: another program writes it later."""
     early: bool = False
     """Whether it is there before packages are installed, because their scripts read it."""
 

@@ -15,6 +15,8 @@ from fhirstack.services.workload import Context, Endpoint, File, TcpProbe, Workl
 NAME = "edge"
 CERTIFICATES = "/etc/haproxy/certs"
 API_PORT = 6443
+ACME_ADDRESS = "127.0.0.1:8402"
+"""Where what gets the certificates listens for ACME's challenges while it asks."""
 GATEWAY_PREFIX = "/gateway"
 """Where FHIR Web finds the gateway on its own origin: its pages use ``/fhir/…`` themselves."""
 
@@ -67,6 +69,7 @@ def render(
     *,
     data_import: bool = False,
     api: ClusterApi | None = None,
+    acme: str | None = None,
 ) -> str:
     """Return ``haproxy.cfg`` for an environment. ``backends``: web service to where it runs.
 
@@ -74,6 +77,7 @@ def render(
 
     FHIR Web's name is served even where it does not run: with the gateway below its prefix, and
     a page that says so. ``data_import`` opens its import jobs, which it shows to all its users.
+    ``acme``: where ACME's challenges are answered, which come by HTTP.
     """
     templates = Templates(
         undefined=StrictUndefined,
@@ -93,6 +97,7 @@ def render(
                 for name, ends in backends.items()
             },
             api=api,
+            acme=acme,
             served=[*backends, *web],
             prefix=GATEWAY_PREFIX,
             web_fhir_base=web_fhir_base(environment),
@@ -127,7 +132,8 @@ def render_for_host(environment: Environment) -> str:
         socket="/run/haproxy/admin.sock",
         system=True,
     )
-    return render(environment, listen, backends, api=api)
+    acme = ACME_ADDRESS if environment.tls.issuer == "letsencrypt" else None
+    return render(environment, listen, backends, api=api, acme=acme)
 
 
 def cluster_routes(environment: Environment) -> dict[str, str]:

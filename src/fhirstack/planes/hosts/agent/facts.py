@@ -7,6 +7,7 @@ A request has the mode ``facts`` and says what to look at; each key may be left 
 - ``ports``: ``[protocol, first, last]`` of what will listen;
 - ``urls``: what stands for the internet; ``repositories``: whether to ask those of apt;
 - ``names``: DNS names, asked of the host's own resolvers;
+- ``served``: names whose certificates are asked for at ``https_port`` of the host itself;
 - ``resolvers``: DNS servers, each asked for ``question``; ``time_servers``: asked for the time.
 
 What the network is asked runs at once, within ``NETWORK_SECONDS`` in all.
@@ -57,6 +58,7 @@ def answer(request: "dict[str, Any]") -> "dict[str, Any]":
         "names": _part(asked, "name"),
         "dns": _part(asked, "resolver"),
         "ntp": _part(asked, "time"),
+        "served": _part(asked, "served"),
     }
 
 
@@ -83,6 +85,8 @@ def _questions(
     servers = network.resolvers()
     for name in request.get("names", ()):
         questions["name", name] = partial(network.addresses_of, name, servers)
+    for name in request.get("served", ()):
+        questions["served", name] = partial(network.served, name, request["https_port"])
     question = request.get("question", "")
     for server in request.get("resolvers") or servers:
         if question:

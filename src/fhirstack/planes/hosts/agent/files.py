@@ -79,10 +79,18 @@ class File(Resource):
 
     kind = "file"
 
+    def content(self) -> "str | None":
+        """Return what the file is to hold: what another program wrote, where ours was the first."""
+        path = self.spec["path"]
+        if self.spec["initial"] and os.path.isfile(at(path)) and not os.path.islink(at(path)):
+            return read(path)
+        content: "str | None" = self.spec["content"]
+        return content
+
     def plan(self) -> "list[Change]":
         spec, path = self.spec, self.spec["path"]
         found = attributes(path)
-        wanted = spec["content"]
+        wanted = self.content()
         if wanted is None:
             return [self.change("delete", reason="it should not be there")] if found else []
         if found is None:
@@ -115,7 +123,7 @@ class File(Resource):
             raise AgentError("a directory is there: remove it by hand")
         os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
         uid, gid = owner_ids(spec["owner"], spec["group"])
-        write(path, spec["content"], int(spec["mode"], 8), uid, gid, self.validate)
+        write(path, self.content() or "", int(spec["mode"], 8), uid, gid, self.validate)
 
     def validate(self, copy: str) -> None:
         """Run the file's own checker on the new copy, where it has one."""

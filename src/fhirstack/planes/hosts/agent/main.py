@@ -38,13 +38,20 @@ def load(specs: "list[dict[str, Any]]") -> "list[Resource]":
     if unknown:
         raise AgentError(f"this agent knows no resource {', '.join(sorted(unknown))}")
     digests = {
-        spec["address"]: hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()
+        spec["address"]: hashlib.sha256(
+            json.dumps(lasting(spec), sort_keys=True).encode()
+        ).hexdigest()
         for spec in specs
     }
     resources = [Resource.kinds[spec["kind"]](spec) for spec in specs]
     for resource in resources:
         resource.digests = digests
     return resources
+
+
+def lasting(spec: "dict[str, Any]") -> "dict[str, Any]":
+    """Return what is declared of a resource for good: not what a file has only at first."""
+    return {key: spec[key] for key in spec if key != "content"} if spec.get("initial") else spec
 
 
 def compare(resources: "list[Resource]") -> "Found":

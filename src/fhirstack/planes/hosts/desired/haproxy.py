@@ -2,6 +2,7 @@
 
 from fhirstack.model.host import Host
 from fhirstack.model.site import Environment
+from fhirstack.planes.hosts.desired.acme import acme
 from fhirstack.planes.hosts.desired.inputs import Inputs, edge_purpose
 from fhirstack.planes.hosts.desired.late import late_addresses
 from fhirstack.planes.hosts.resources import Directory, File, Package, Resource, Service
@@ -18,6 +19,7 @@ def haproxy(environment: Environment, host: Host, inputs: Inputs) -> tuple[Resou
             content=certificate.chain + certificate.key.reveal(),
             mode="0600",
             secret=True,
+            initial=environment.tls.issuer == "letsencrypt",
         )
         for name, certificate in (
             (name, inputs.certificates[edge_purpose(name)])
@@ -45,4 +47,5 @@ def haproxy(environment: Environment, host: Host, inputs: Inputs) -> tuple[Resou
             watch=("package:haproxy",),
             reload_watch=tuple(resource.address for resource in read),
         ),
+        *acme(environment, inputs),
     )

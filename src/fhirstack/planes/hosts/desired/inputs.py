@@ -19,13 +19,15 @@ class Inputs:
     """Secrets by name; certificates by purpose: ``postgresql``, ``redis``, ``edge/<DNS name>``.
 
     ``authority``: the PEM text of the environment's own authority, for clients;
-    ``monitoring_authority``: that of monitoring, where the site names one.
+    ``monitoring_authority``, ``acme_authority``: those of monitoring and of an ACME server, where
+    the site names one.
     """
 
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
     authority: str = ""
     monitoring_authority: str | None = None
+    acme_authority: str | None = None
 
 
 def edge_purpose(name: str) -> str:

@@ -1,0 +1,137 @@
+"""Certificates by ACME (RFC 8555): lego gets and renews them on the load balancer.
+
+Keys are made there and never leave it. HAProxy hands the challenges (http-01) on to lego, which
+listens while it asks. Until the first certificate comes, HAProxy has one of the environment's own
+authority. https://go-acme.github.io/lego/
+"""
+
+import re
+import zlib
+from shlex import quote
+from urllib.parse import urlsplit
+
+from fhirstack.certificates import RENEW_DAYS
+from fhirstack.model.site import Environment
+from fhirstack.planes.hosts.desired.inputs import Inputs
+from fhirstack.planes.hosts.resources import File, Package, Resource, Service
+from fhirstack.services import edge
+
+UNIT = "fhirstack-acme"
+LETS_ENCRYPT = "https://acme-v02.api.letsencrypt.org/directory"
+_STATE = "/var/lib/lego"
+_SCRIPT = f"/usr/local/sbin/{UNIT}"
+_AUTHORITY = f"/etc/ssl/{UNIT}.pem"
+_UNITS = "/etc/systemd/system"
+_RETRY_MINUTES = 15
+"""Let's Encrypt locks a name out for an hour after five failures within an hour."""
+
+
+def acme(environment: Environment, inputs: Inputs) -> tuple[Resource, ...]:
+    """Return what gets the certificates of the public names; without ACME, its absence."""
+    wanted = environment.tls.issuer == "letsencrypt"
+    authority = inputs.acme_authority if wanted else None
+    files = (
+        File(path=_AUTHORITY, content=authority),
+        File(
+            path=_SCRIPT,
+            content=_script(environment) if wanted else None,
+            mode="0755",
+            validate=("sh", "-n", "{}") if wanted else (),
+        ),
+        File(path=f"{_UNITS}/{UNIT}.service", content=_service(authority) if wanted else None),
+        File(path=f"{_UNITS}/{UNIT}.timer", content=_timer(environment) if wanted else None),
+    )
+    if not wanted:
+        return (Service(name=f"{UNIT}.timer", running=False, enabled=False), *files)
+    watch = ("package:lego", *(file.address for file in files))
+    return (Package(name="lego"), *files, Service(name=f"{UNIT}.timer", watch=watch))
+
+
+def _script(environment: Environment) -> str:
+    server = environment.tls.acme_server or LETS_ENCRYPT
+    # The address is of no use to ACME but must be there; Let's Encrypt no longer writes to it.
+    email = environment.tls.email or f"hostmaster@{environment.domain}"
+    state = f"{_STATE}/{re.sub('[^A-Za-z0-9.-]', '_', urlsplit(server).netloc)}"
+    names = " ".join(sorted(set(environment.dns_names.values())))
+    return f"""\
+#!/bin/sh
+# Gets a certificate for each name, renews it {RENEW_DAYS} days before its end, and has HAProxy
+# read it. A name that fails does not keep the others from theirs.
+set -u
+umask 077
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+changed='' failed=''
+for name in {names}; do
+  got="{state}/certificates/$name"
+  if [ -s "$got.crt" ]; then how='renew --no-random-sleep --days {RENEW_DAYS}'; else how=run; fi
+  # shellcheck disable=SC2086 # a command and its options
+  if ! lego --server {quote(server)} --email {quote(email)} --accept-tos --path {state} \\
+    --http --http.port {edge.ACME_ADDRESS} --domains "$name" $how; then
+    failed="$failed $name"
+    continue
+  fi
+  new="/etc/haproxy/.$name.new"
+  cat "$got.crt" "$got.key" >"$new" || exit 1
+  if cmp -s "$new" "{edge.CERTIFICATES}/$name.pem"; then
+    rm "$new"
+  else
+    mv "$new" "{edge.CERTIFICATES}/$name.pem" && changed=yes
+  fi
+done
+if [ -n "$changed" ]; then systemctl reload haproxy || exit 1; fi
+if [ -n "$failed" ]; then
+  echo "no certificate for:$failed" >&2
+  exit 1
+fi
+"""
+
+
+def _service(authority: str | None) -> str:
+    # lego takes this file in the place of the system's authorities.
+    trust = f"Environment=LEGO_CA_CERTIFICATES={_AUTHORITY}\n" if authority else ""
+    return f"""\
+[Unit]
+Description=Certificates of the public names, by ACME
+Documentation=https://go-acme.github.io/lego/
+After=network-online.target haproxy.service
+Wants=network-online.target
+
+[Service]
+Type=oneshot
+ExecStart={_SCRIPT}
+{trust}Restart=on-failure
+RestartSec={_RETRY_MINUTES}min
+TimeoutStartSec=30min
+StateDirectory={_STATE.rpartition("/")[2]}
+StateDirectoryMode=0700
+ReadWritePaths=/etc/haproxy
+ProtectSystem=strict
+ProtectHome=yes
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectControlGroups=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+RestrictSUIDSGID=yes
+LockPersonality=yes
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+"""
+
+
+def _timer(environment: Environment) -> str:
+    # Not all installations of the world ask in the same minute; this one always in its own.
+    minute = zlib.crc32(environment.domain.encode()) % 60
+    return f"""\
+[Unit]
+Description=Twice a day, and at once when it is set up
+
+[Timer]
+OnActiveSec=1s
+OnCalendar=*-*-* 03,15:{minute:02}:00
+Persistent=yes
+
+[Install]
+WantedBy=timers.target
+"""
