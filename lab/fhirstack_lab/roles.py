@@ -108,7 +108,7 @@ async def swallow(reader, writer):
 async def gelf(reader, writer):
     with contextlib.suppress(asyncio.IncompleteReadError, OSError):
         while True:
-            print((await reader.readuntil(b"\0"))[:-1].decode(), flush=True)
+            print((await reader.readuntil(b"\\0"))[:-1].decode(), flush=True)
     writer.close()
 
 

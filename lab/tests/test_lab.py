@@ -1,12 +1,15 @@
 """What of the lab is pure: the site of a run, the networks, what a host sees of the kernel."""
 
+import ast
+import json
+
 import pytest
 
 from fhirstack_lab.kernel import cpuinfo, meminfo
 from fhirstack_lab.keys import fingerprint, ssh_config
 from fhirstack_lab.network import host_commands, link_name
 from fhirstack_lab.places import SITE, State
-from fhirstack_lab.roles import dns_records
+from fhirstack_lab.roles import ACME, GRAYLOG, dns_records, role_files
 from fhirstack_lab.say import LabError
 from fhirstack_lab.site import flow, host_lines, scalar, site_of_run, with_extra_workers
 from fhirstack_lab.topology import lab_hosts
@@ -124,3 +127,17 @@ def test_sizes_that_a_host_sees():
     seen = cpuinfo(8, machine)
     assert seen.count("processor") == seen.count("model name\t: X") == 8
     assert "core id\t\t: 7" in seen
+
+
+def test_what_the_labs_own_hosts_run_can_be_read():
+    certificates = {name: ("CERTIFICATE\n", "KEY\n") for name in (GRAYLOG, ACME)}
+    programs = 0
+    for host in lab_hosts([], "203.0.113.10"):
+        files = role_files(host, certificates)
+        for path, text in files.items():
+            if path.endswith(".py"):
+                ast.parse(text, path)
+                programs += 1
+            if path.endswith(".json"):
+                json.loads(text)
+    assert programs == 2
