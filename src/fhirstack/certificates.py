@@ -20,6 +20,8 @@ from fhirstack.model.base import IpAddress, IpNetwork
 AUTHORITY_DAYS = 3650
 NAME_DAYS = 397
 RENEW_DAYS = 30
+LONGEST_COMMON_NAME = 64
+"""Characters (RFC 5280, ub-common-name)."""
 _DAY = datetime.timedelta(days=1)
 
 
@@ -64,7 +66,9 @@ def make_authority(
 ) -> Pair:
     """Return a new authority for names below ``domain`` and ``names``, and for ``networks``."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{title} ({domain})")])
+    name = x509.Name(
+        [x509.NameAttribute(NameOID.COMMON_NAME, f"{title} ({domain})"[:LONGEST_COMMON_NAME])]
+    )
     permitted: list[x509.GeneralName] = [x509.DNSName(item) for item in (domain, *names)]
     permitted += [x509.IPAddress(network) for network in networks]
     builder = (
@@ -90,13 +94,13 @@ def make_certificate(
 ) -> Pair:
     """Return a server's certificate for one DNS name, and for further names and addresses."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    subject = subject_of(name)
     issuer = authority.certificate.subject
     alternatives: list[x509.GeneralName] = [x509.DNSName(item) for item in (name, *names)]
     alternatives += [x509.IPAddress(address) for address in addresses]
     builder = (
         _builder(subject, issuer, key.public_key(), now, NAME_DAYS)
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=not list(subject))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -106,6 +110,16 @@ def make_certificate(
         )
     )
     return Pair(builder.sign(authority.key, hashes.SHA256()), key)
+
+
+def subject_of(name: str) -> x509.Name:
+    """Return the subject of a DNS name's certificate: none for a name that is too long for one.
+
+    Clients read the alternative names, which must then be critical (RFC 5280, 4.2.1.6).
+    """
+    if len(name) > LONGEST_COMMON_NAME:
+        return x509.Name([])
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 
 def expires_soon(certificate: x509.Certificate, now: datetime.datetime) -> bool:

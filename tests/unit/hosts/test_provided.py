@@ -1,6 +1,7 @@
 """Certificates of the site's own: whatever a partner sends back, in whatever files."""
 
 import os
+import shutil
 import ssl
 import stat
 
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     pkcs7,
 )
+from cryptography.x509 import verification
 from tests import partner
 from tests.partner import BETWEEN, BETWEEN_KEY, DAY, NOW, ROOT, pem, signed
 from tests.unit.hosts.desired_site import changed
@@ -50,7 +52,9 @@ def put(directory, **files):
     place = directory / "certificates"
     place.mkdir(exist_ok=True)
     for name, data in files.items():
-        (place / name.replace("__", ".")).write_bytes(data)
+        path = place / name.replace("__", ".")
+        path.write_bytes(data)
+        path.chmod(0o600)
 
 
 def look(directory):
@@ -202,3 +206,42 @@ def test_a_key_that_is_none_is_not_written_over(tmp_path):
     with pytest.raises(UnreachableError, match="is no key that was made here"):
         provided.request(tmp_path, ENVIRONMENT, OWN)
     assert path.read_text() == "x"
+
+
+def test_a_key_that_others_can_read_is_told(tmp_path):
+    put(tmp_path, a__pem=pem(leaf(NAMES), BETWEEN, ROOT) + private())
+    (tmp_path / "certificates/a.pem").chmod(0o640)
+    assert look(tmp_path).problems == ("a.pem: others can read its key: `chmod 600` it",)
+
+
+def test_a_chain_that_is_not_whole_asks_for_no_new_certificate(tmp_path):
+    put(tmp_path, a__pem=pem(leaf(NAMES)) + private())
+    assert look(tmp_path).problems
+    assert provided.request(tmp_path, ENVIRONMENT, OWN) == ()
+    put(tmp_path, a__pem=pem(leaf(NAMES, last=20), BETWEEN, ROOT) + private())
+    assert len(provided.request(tmp_path, ENVIRONMENT, OWN)) == len(NAMES)
+
+
+def test_long_names_have_certificates_too(tmp_path):
+    label = "a" * 60
+    where = changed(
+        domain=f"{label}.example.org", tls={"issuer": "provided", "directory": "certificates"}
+    )
+    assert all(len(name) > 64 for name in where.dns_names.values())
+    requests = provided.request(tmp_path, where, OWN)
+    for path in requests:
+        partner.answer(path)
+    assert provided.look(tmp_path, where, NOW).problems == ()
+    # And the environment's own authority signs for them.
+    shutil.rmtree(tmp_path / "certificates")
+    found = inputs_for(tmp_path, where)
+    for name in where.dns_names.values():
+        served = x509.load_pem_x509_certificate(found.certificates[f"edge/{name}"].chain.encode())
+        assert accepted(found.authority, served, name)
+
+
+def accepted(authority, certificate, name):
+    """Judge by the rules of browsers, with one root that is trusted."""
+    store = verification.Store([x509.load_pem_x509_certificate(authority.encode())])
+    verifier = verification.PolicyBuilder().store(store).build_server_verifier(x509.DNSName(name))
+    return verifier.verify(certificate, [])

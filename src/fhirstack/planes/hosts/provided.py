@@ -29,7 +29,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 
 from fhirstack.bundle.programs import disk_error
-from fhirstack.certificates import expires_soon, is_of, matches
+from fhirstack.certificates import RENEW_DAYS, expires_soon, is_of, matches, subject_of
 from fhirstack.errors import UnreachableError
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.inputs import Certificate
@@ -203,6 +203,8 @@ def _read(directory: Path, keys: Path) -> _Pool:
             pool.certificates |= dict.fromkeys(certificates, path)
             if key is not None:
                 pool.keys[_public(key.public_key())] = key
+                if path.stat().st_mode & 0o077:
+                    pool.problems.append(f"{path.name}: others can read its key: `chmod 600` it")
     return pool
 
 
@@ -238,15 +240,20 @@ def _parsed(data: bytes) -> tuple[list[x509.Certificate], PrivateKeyTypes | None
 def request(
     site_directory: Path, environment: Environment, owner: Account, *, together: bool = False
 ) -> tuple[Path, ...]:
-    """Write a CSR for each name without a certificate, and keep its key; return the CSRs' paths.
+    """Write a CSR for each name without a certificate, or with one that ends within 30 days.
 
-    ``together``: one CSR for all names. A key that was made is used again, so that a certificate
-    on its way still fits. Raises UnreachableError for what cannot be written.
+    Returns the CSRs' paths. ``together``: one CSR for all names. A key that was made is used
+    again, so that a certificate on its way still fits. Raises UnreachableError for what cannot be
+    written.
     """
     directory = directory_of(site_directory, environment)
     keys = keys_of(site_directory, environment)
-    found = look(site_directory, environment, datetime.datetime.now(datetime.UTC))
-    names = [one.name for one in found.names if one.problem]
+    now = datetime.datetime.now(datetime.UTC)
+    found = look(site_directory, environment, now)
+    late = now + datetime.timedelta(days=RENEW_DAYS)
+    names = [
+        one.name for one in found.names if not one.certificate or not one.until or one.until < late
+    ]
     if not names:
         return ()
     store = site_directory / environment.secrets_directory
@@ -288,8 +295,8 @@ def _key(path: Path, owner: Account) -> ec.EllipticCurvePrivateKey:
 
 
 def _signed(key: ec.EllipticCurvePrivateKey, names: list[str]) -> bytes:
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])])
+    subject = subject_of(names[0])
     alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
-    builder = builder.add_extension(alternatives, critical=False)
+    builder = builder.add_extension(alternatives, critical=not list(subject))
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM)
