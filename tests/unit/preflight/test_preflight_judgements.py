@@ -25,7 +25,7 @@ WELL = _found(seen({}))
 def test_all_is_well() -> None:
     left = {key: item.evidence for key, item in WELL.items() if item.verdict is not Verdict.OK}
     assert left == {
-        ("firewall.restrictions", None): "needs hosts that are set up: `verify` sends through"
+        ("firewall.restrictions", None): "needs hosts that are set up: `firewall prove` tries"
         " every flow",
         ("tls.provided", None): "not needed: certificates are not provided by the site",
     }

@@ -119,7 +119,7 @@ def restrictions(seen: Seen) -> Finding | None:
     """Say who looks: before services listen, a closed port and a free one answer alike."""
     if not seen.environment.network.port_restrictions:
         return skipped("declared: no firewall of the partner's")
-    return skipped("needs hosts that are set up: `verify` sends through every flow")
+    return skipped("needs hosts that are set up: `firewall prove` tries every flow")
 
 
 @environment_check("tls.provided")
