@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from fhirstack.checks.check import Result
+from fhirstack.cli import changes as shown
 from fhirstack.cli.console import console
 from fhirstack.cli.options import Format, Name
 from fhirstack.cli.progress import step
@@ -103,12 +104,7 @@ def plan_stack(name: str, format: str) -> None:
         )
     else:
         out = console()
-        for change in found.changes:
-            reason = f": {change.reason}" if change.reason else ""
-            out.print(f"{change.action:<8} {change.plane} {change.address}{reason}", markup=False)
-            for sign, value in (("-", change.before), ("+", change.after)):
-                if value is not None:
-                    out.print(f"         {sign} {json.dumps(value, default=str)}", markup=False)
+        shown.tell(found.changes)
         for reason in found.unseen:
             out.print(f"skipped  {reason}", markup=False)
         if not found.changes and not found.unseen:

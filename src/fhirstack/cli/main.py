@@ -23,6 +23,7 @@ COMMANDS = {
     "reach": ("trust", "ssh", "run"),
     "firewall": ("firewall",),
     "certs": ("certs",),
+    "databases": ("databases",),
     "verify": ("verify",),
     "sync": ("sync",),
     "render": ("render",),

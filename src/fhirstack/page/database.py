@@ -11,7 +11,8 @@ be followed by hand:
 So 8 GB give 150 connections. What is over 500 is not used: beyond it a pooler serves better.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from fhirstack.model.host import Role
 from fhirstack.model.site import Environment
@@ -22,6 +23,7 @@ from fhirstack.services.postgresql import (
     served_connections,
     shared_buffers,
 )
+from fhirstack.services.workload import Database
 
 SYSTEM = 10**9
 REDIS = 10**9
@@ -77,6 +79,24 @@ def pools(environment: Environment) -> tuple[Pool, ...]:
         Pool(login.role, login.pool, REPLICAS.get(login.role, 1))
         for database in databases(environment)
         for login in database.every_login
+    )
+
+
+def with_replicas(databases: Iterable[Database]) -> tuple[Database, ...]:
+    """Return databases with the connections of all processes that a cluster runs."""
+
+    def times(role: str, pool: int) -> int:
+        return pool * REPLICAS.get(role, 1)
+
+    return tuple(
+        replace(
+            database,
+            pool=times(database.role, database.pool),
+            logins=tuple(
+                replace(login, pool=times(login.role, login.pool)) for login in database.logins
+            ),
+        )
+        for database in databases
     )
 
 

@@ -17,9 +17,12 @@ from tests.unit.hosts.desired_site import (
 
 from fhirstack.errors import UsageError
 from fhirstack.model.host import OperatingSystem, Role
+from fhirstack.page.database import budget, with_replicas
 from fhirstack.planes.hosts.desired import desired
 from fhirstack.planes.hosts.desired.order import waves
 from fhirstack.planes.hosts.resources import File, Service
+from fhirstack.services import catalogue, warehouse
+from fhirstack.services.postgresql import RESERVED_CONNECTIONS
 
 PACKAGES = {
     Role.LOAD_BALANCER: {"haproxy", "lego"},
@@ -110,6 +113,18 @@ def test_time_comes_from_the_sites_servers():
     network = environment().network.model_dump() | {"time_servers": []}
     found = text(resources(Role.NFS, changed(network=network)), "/etc/chrony/chrony.conf")
     assert found.startswith("pool 2.debian.pool.ntp.org iburst")
+
+
+def test_a_cluster_runs_several_processes_of_a_service():
+    plain = {d.name: d for d in catalogue.databases(environment())}
+    found = {d.name: d for d in with_replicas(plain.values())}
+    assert found["fhir"].pool == 2 * plain["fhir"].pool
+    dashboard = {login.role: login.pool for login in plain["warehouse"].logins}
+    several = {login.role: login.pool for login in found["warehouse"].logins}
+    assert {role for role in dashboard if several[role] != dashboard[role]} == {warehouse.DASHBOARD}
+    # As many as the server is set up for.
+    asked = sum(login.pool for d in found.values() for login in d.every_login)
+    assert budget(environment()).asked == asked + RESERVED_CONNECTIONS
 
 
 def test_logs_wait_on_the_disk_for_monitoring():

@@ -134,15 +134,22 @@ def _shown(rights: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def connect(
-    socket_directory: str, port: int, superuser: str, secret: Secret, database: str = "postgres"
+    socket_directory: str,
+    port: int,
+    superuser: str,
+    secret: Secret | None,
+    database: str = "postgres",
 ) -> Connection:
-    """Open an administrator's connection over the private socket. Raises UnreachableError."""
+    """Open an administrator's connection over the private socket. Raises UnreachableError.
+
+    ``secret``: None where the way itself says who comes.
+    """
     try:
         return psycopg.connect(
             host=socket_directory,
             port=port,
             user=superuser,
-            password=secret.reveal(),
+            password=secret.reveal() if secret else None,
             dbname=database,
             autocommit=True,
             connect_timeout=10,

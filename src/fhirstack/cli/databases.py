@@ -1,0 +1,123 @@
+"""The commands ``databases plan`` and ``databases apply``: PostgreSQL of an environment."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import psycopg
+import typer
+
+from fhirstack.cli import changes as shown
+from fhirstack.cli.console import console
+from fhirstack.cli.opened import Opened
+from fhirstack.cli.options import (
+    DEFAULT_FILE,
+    EnvironmentName,
+    Format,
+    SiteFile,
+    need_terminal,
+)
+from fhirstack.cli.progress import step
+from fhirstack.errors import CheckFailedError, ExitCode, UnreachableError, UsageError
+from fhirstack.model.host import Role
+from fhirstack.page.database import with_replicas
+from fhirstack.planes import databases
+from fhirstack.planes.databases import remote
+from fhirstack.planes.hosts.inputs import inputs_for
+from fhirstack.planes.plane import Change, effective
+from fhirstack.services import catalogue
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands to the command line."""
+    group = typer.Typer(
+        help="Databases, roles and rights in an environment's PostgreSQL.", no_args_is_help=True
+    )
+    group.command()(plan)
+    group.command()(apply)
+    app.add_typer(group, name="databases")
+
+
+def plan(
+    environment: EnvironmentName = "", file: SiteFile = DEFAULT_FILE, format: Format = "table"
+) -> None:
+    """Show how databases, roles and rights differ from what services need. Changes nothing."""
+    _check(format)
+    with _planned(file, environment) as found:
+        _tell(found, format)
+        if effective(found):
+            raise CheckFailedError(
+                "there are differences", remedy=f"fhirstack databases apply -e {environment}"
+            )
+
+
+def apply(
+    environment: EnvironmentName = "",
+    file: SiteFile = DEFAULT_FILE,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    format: Format = "table",
+) -> None:
+    """Make databases, roles and rights what services need. Data is never deleted."""
+    _check(format)
+    with _planned(file, environment) as found:
+        _tell(found, format)
+        todo = effective(found)
+        if not todo:
+            return
+        if not yes:
+            need_terminal("look at the plan, then add --yes")
+            if not typer.confirm(f"Make these {len(todo)} changes?", err=True):
+                raise typer.Exit(ExitCode.DIFFERENCES)
+        for change in todo:
+            if change.apply:
+                change.apply()
+    with _planned(file, environment) as left:
+        if effective(left):
+            raise CheckFailedError(
+                "something still differs: " + ", ".join(c.address for c in effective(left)),
+                remedy=f"fhirstack databases plan -e {environment}",
+            )
+    console(stderr=True).print(f"{len(todo)} changes were made; nothing differs.")
+
+
+@contextmanager
+def _planned(file: Path, name: str) -> Iterator[list[Change]]:
+    """Yield what differs; the changes can be made while the block lasts.
+
+    Raises UnreachableError where PostgreSQL does not answer, or refuses.
+    """
+    opened = Opened(file, name, None, [Role.DATABASE])
+    environment = opened.environment
+    secrets = inputs_for(file.resolve().parent, environment).secrets
+    desired = with_replicas(catalogue.databases(environment))
+    names = {database.name for database in desired}
+    unused = tuple(d for d in catalogue.every_database(environment) if d.name not in names)
+    opened.connect()
+    with remote.reached(opened.connections, opened.hosts[0].name) as server:
+        with step(f"databases of {server.host}"):
+            connection = server.open()
+        try:
+            with connection:
+                yield databases.plan(connection, desired, secrets, server.open, unused)
+        except psycopg.Error as error:
+            raise UnreachableError(
+                f"its PostgreSQL refused, or was lost: {error}".strip(),
+                where=server.host,
+                remedy="each change is made whole or not at all; run it again",
+            ) from error
+
+
+def _check(format: str) -> None:
+    if format not in ("table", "json"):
+        raise UsageError(f"no format {format}", remedy="Use table or json.")
+
+
+def _tell(found: list[Change], format: str) -> None:
+    if format == "json":
+        print(json.dumps({"changes": [c.as_dict() for c in found]}, indent=2, default=str))
+        return
+    shown.tell(found)
+    if not effective(found):
+        console().print("Nothing differs.")

@@ -1,0 +1,112 @@
+"""PostgreSQL of the database host: what services need is made, kept, and serves them alone."""
+
+import json
+import re
+
+import pytest
+
+pytestmark = pytest.mark.lab
+
+CHANNEL = "SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()"
+SQL = 'runuser -u postgres -- psql -XAtq -v ON_ERROR_STOP=1 -d {} -c "{}"'
+
+
+@pytest.fixture(scope="module")
+def served(built):
+    """The hosts, with what the services need in PostgreSQL."""
+    planned = built("databases", "plan")
+    assert planned.code in (0, 1), planned.text
+    built.ok("databases", "apply", "--yes")
+    return built
+
+
+def sql(built, statement, database="postgres"):
+    return built.shell("db", SQL.format(database, statement)).strip()
+
+
+def changes(built):
+    answer = built("databases", "plan", "--format", "json")
+    assert answer.code in (0, 1), answer.text
+    found = json.loads(answer.out)["changes"]
+    assert answer.code == any(change["action"] != "report" for change in found)
+    return {(change["action"], change["address"]) for change in found}
+
+
+def test_a_plan_changes_nothing_and_shows_no_password(built):
+    before = sql(built, "SELECT count(*), md5(string_agg(rolname, ',')) FROM pg_roles")
+    answer = built("databases", "plan")
+    assert "SCRAM" not in answer.text
+    assert sql(built, "SELECT count(*), md5(string_agg(rolname, ',')) FROM pg_roles") == before
+
+
+def test_what_is_made_stays(served):
+    assert changes(served) == set()
+    answer = served.ok("databases", "apply", "--yes")
+    assert "Nothing differs." in answer.out
+    assert served.drift() == {}
+    # Two processes of the FHIR server in a cluster: twice the pool of one, and some to spare.
+    limits = sql(served, "SELECT rolname, rolconnlimit FROM pg_roles WHERE rolname = 'fhir'")
+    assert limits == "fhir|22"
+
+
+def test_what_hands_changed_is_named_and_put_right(served):
+    sql(served, "ALTER ROLE superset SUPERUSER")
+    sql(served, "ALTER ROLE keycloak CONNECTION LIMIT -1")
+    sql(served, "GRANT CONNECT ON DATABASE fhir TO PUBLIC")
+    sql(served, "CREATE ROLE mallory LOGIN")
+    try:
+        assert changes(served) == {
+            ("update", "roles/superset"),
+            ("update", "roles/keycloak"),
+            ("update", "databases/fhir"),
+            ("report", "roles/mallory"),
+        }
+        assert served("databases", "apply").code == 2  # Nobody can be asked here.
+        served.ok("databases", "apply", "--yes")
+        assert changes(served) == {("report", "roles/mallory")}
+        assert sql(served, "SELECT rolsuper FROM pg_roles WHERE rolname = 'superset'") == "f"
+    finally:
+        sql(served, "DROP ROLE IF EXISTS mallory")
+
+
+def test_a_service_on_a_node_gets_in_by_tls_and_no_one_else(served):
+    store = served.site.parent / "secrets/production"
+    password = (store / "postgresql-fhir").read_text().strip()
+    authority = re.search(
+        r"-----BEGIN CERT.*?END CERTIFICATE-----\n",
+        (store / "tls/authority.pem").read_text(),
+        re.DOTALL,
+    )
+    served.shell("worker-1", f"cat > /run/ca.pem <<'EOF'\n{authority[0]}EOF")
+    served.shell(
+        "worker-1",
+        "apt-get update -qq && apt-get install -qq --no-install-recommends postgresql-client"
+        " >/dev/null",
+    )
+
+    def asked(host, role, secret, mode="verify-full"):
+        way = (
+            f"host=production-db.production.internal user={role} dbname={role} connect_timeout=5"
+            f" sslmode={mode} sslrootcert=/run/ca.pem"
+        )
+        return served.shell(
+            host, f"PGPASSWORD='{secret}' psql -XAtq '{way}' -c '{CHANNEL}' 2>&1 || true"
+        ).strip()
+
+    assert asked("worker-1", "fhir", password) == "t|TLSv1.3"
+    assert "password authentication failed" in asked("worker-1", "fhir", "another")
+    assert "no pg_hba.conf entry" in asked("worker-1", "fhir", password, "disable")
+    assert "pg_hba.conf rejects" in asked("worker-1", "postgres", "x")
+
+
+def test_a_server_that_is_not_there_is_told(served):
+    served.shell("db", "systemctl stop postgresql@15-main")
+    try:
+        answer = served("databases", "plan")
+        assert answer.code == 3, answer.text
+        assert "production-db: its PostgreSQL does not answer" in answer.err
+        assert "fhirstack apply" in answer.err
+        assert "Traceback" not in answer.text
+    finally:
+        served.ok("apply", "--yes", "--host", "production-db")
+    assert changes(served) == set()
