@@ -25,10 +25,15 @@ for file in /proc/sys/net/bridge/bridge-nf-call-*; do [ ! -e "$file" ] || echo 0
 
 
 def bridge_commands(zone: Zone) -> list[str]:
-    """Return the commands of `ip -batch` that make a zone in the router's namespace."""
+    """Return the commands of `ip -batch` that make a zone in the router's namespace.
+
+    A bridge without an address of its own has the lowest of its ports: when the host with that one
+    is switched off, the others would lose their gateway until they ask for it anew.
+    """
     four, six = zone.pair(1)
+    mac = f"02:fb:00:01:00:{ZONES.index(zone):02x}"
     return [
-        f"link add {zone.name} type bridge mcast_snooping 0",
+        f"link add {zone.name} address {mac} type bridge mcast_snooping 0",
         f"addr add {four}/24 dev {zone.name}",
         f"addr add {six}/64 dev {zone.name} nodad",
         f"link set {zone.name} up",

@@ -7,12 +7,12 @@ import pytest
 
 from fhirstack_lab.kernel import cpuinfo, meminfo
 from fhirstack_lab.keys import fingerprint, ssh_config
-from fhirstack_lab.network import host_commands, link_name
+from fhirstack_lab.network import bridge_commands, host_commands, link_name
 from fhirstack_lab.places import SITE, State
 from fhirstack_lab.roles import ACME, GRAYLOG, dns_records, role_files
 from fhirstack_lab.say import LabError
 from fhirstack_lab.site import flow, host_lines, scalar, site_of_run, with_extra_workers
-from fhirstack_lab.topology import lab_hosts
+from fhirstack_lab.topology import ZONES, lab_hosts
 
 TEXT = SITE.read_text()
 
@@ -141,3 +141,9 @@ def test_what_the_labs_own_hosts_run_can_be_read():
             if path.endswith(".json"):
                 json.loads(text)
     assert programs == 2
+
+
+def test_a_gateway_keeps_its_address_whatever_host_comes_and_goes():
+    made = [line.split() for zone in ZONES for line in bridge_commands(zone) if "bridge" in line]
+    addresses = [words[words.index("address") + 1] for words in made]
+    assert len(set(addresses)) == len(ZONES)
