@@ -25,7 +25,7 @@ from fhirstack.planes.hosts.agent import facts_network as network
 from fhirstack.planes.hosts.agent.base import STATE, read
 from fhirstack.planes.hosts.agent.facts_ports import listening
 
-NETWORK_SECONDS = 25
+NETWORK_SECONDS = 15
 
 
 def answer(request: "dict[str, Any]") -> "dict[str, Any]":

@@ -12,18 +12,17 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from functools import partial
 from ipaddress import ip_address
 from typing import Any, Callable, Hashable, Iterable, Iterator, TypeVar
 
 from fhirstack.planes.hosts.agent.base import AgentError, at, read, run
 
-FETCH_SECONDS = 8
+FETCH_SECONDS = 10
 DNS_SECONDS = 2
 DNS_PORT = 53
 NTP_PORT = 123
 _TRIES = 3
-"""Of what nothing answers: a lost packet is no closed firewall."""
+"""Of a datagram: a lost one is no closed firewall. TCP sends its own again."""
 _STUB = "127.0.0.53"
 _TYPES = {"A": 1, "AAAA": 28}
 _CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
@@ -32,7 +31,6 @@ _TO_UNIX = 2208988800
 """Seconds from 1900, where NTP's time begins, to 1970."""
 
 Key = TypeVar("Key", bound=Hashable)
-T = TypeVar("T")
 
 
 def together(
@@ -56,25 +54,6 @@ def together(
         thread.join(max(0.0, limit - time.monotonic()))
     late = {"error": f"no answer within {seconds:.0f} s"}
     return {key: answers.get(key, late) for key in questions}
-
-
-def insist(ask: "Callable[[], T]") -> "T":
-    """Return an answer; ask again where none comes in time. Raises what the last try raised."""
-    for _ in range(_TRIES - 1):
-        try:
-            return ask()
-        except OSError as problem:
-            if not _silent(problem):
-                raise
-    return ask()
-
-
-def _silent(problem: OSError) -> bool:
-    """Return whether nothing answered; of names: no resolver did."""
-    cause = getattr(problem, "reason", problem)
-    if isinstance(cause, socket.gaierror):
-        return cause.errno == socket.EAI_AGAIN
-    return isinstance(cause, TimeoutError)
 
 
 def words(problem: Exception) -> str:
@@ -113,7 +92,7 @@ def proxies() -> "dict[str, str]":
 def fetch(url: str, by: "dict[str, str]") -> int:
     """Return the HTTP status of a URL: an answer of any kind shows that it is reached."""
     try:
-        return insist(partial(_open, url, by))
+        return _open(url, by)
     except urllib.error.HTTPError as answered:
         return answered.code
 
@@ -123,11 +102,11 @@ def release(url: str, by: "dict[str, str]") -> int:
     if not url.startswith(("http://", "https://")):
         raise AgentError(f"{url.partition(':')[0]}: is not fetched by HTTP: not looked at")
     try:
-        return insist(partial(_open, f"{url}/InRelease", by))
+        return _open(f"{url}/InRelease", by)
     except urllib.error.HTTPError as answered:
         if answered.code != 404:
             raise
-        return insist(partial(_open, f"{url}/Release", by))
+        return _open(f"{url}/Release", by)
 
 
 def _open(url: str, by: "dict[str, str]") -> int:
@@ -249,8 +228,7 @@ def query(server: str, name: str, kind: str, strict: bool = True) -> "tuple[str,
     labels = b"".join(bytes((len(part),)) + part.encode("idna") for part in name.split("."))
     message = struct.pack(">6H", number, 0x0100, 1, 0, 0, 0) + labels + b"\0"
     message += struct.pack(">2H", _TYPES[kind], 1)
-    target = (server, DNS_PORT)
-    reply = insist(partial(_asked, family, target, message, 4096))[0]
+    reply = _asked(family, (server, DNS_PORT), message, 4096)[0]
     if len(reply) < 12 or struct.unpack(">H", reply[:2])[0] != number:
         raise AgentError("its answer is not to the question")
     return _records(reply, _TYPES[kind], strict)
@@ -259,13 +237,23 @@ def query(server: str, name: str, kind: str, strict: bool = True) -> "tuple[str,
 def _asked(
     family: int, target: "tuple[Any, ...]", message: bytes, size: int
 ) -> "tuple[bytes, float, float]":
-    """Send a datagram; return the one that answers, and when each was on its way by our clock."""
-    with socket.socket(family, socket.SOCK_DGRAM) as channel:
-        channel.settimeout(DNS_SECONDS)
-        channel.connect(target)
-        sent = time.time()
-        channel.send(message)
-        return channel.recv(size), sent, time.time()
+    """Send a datagram; return the one that answers, and when each was on its way by our clock.
+
+    Raises TimeoutError where none of a few is answered.
+    """
+    left = _TRIES
+    while True:
+        left -= 1
+        with socket.socket(family, socket.SOCK_DGRAM) as channel:
+            channel.settimeout(DNS_SECONDS)
+            channel.connect(target)
+            sent = time.time()
+            channel.send(message)
+            try:
+                return channel.recv(size), sent, time.time()
+            except TimeoutError:
+                if not left:
+                    raise
 
 
 def _records(reply: bytes, kind: int, strict: bool) -> "tuple[str, list[str]]":
@@ -301,9 +289,8 @@ def _after_name(reply: bytes, place: int) -> int:
 
 def time_of(server: str) -> float:
     """Return how far a time server's clock is ahead of this host's, in seconds (RFC 4330)."""
-    look_up = partial(socket.getaddrinfo, server, NTP_PORT, type=socket.SOCK_DGRAM)
-    family, _, _, _, target = insist(look_up)[0]
-    reply, sent, received = insist(partial(_asked, family, target, b"\x23" + bytes(47), 512))
+    (family, _, _, _, target), *_ = socket.getaddrinfo(server, NTP_PORT, type=socket.SOCK_DGRAM)
+    reply, sent, received = _asked(family, target, b"\x23" + bytes(47), 512)
     if len(reply) < 48 or reply[0] & 7 != 4:
         raise AgentError("its answer is not of NTP")
     if reply[0] >> 6 == 3 or reply[1] == 0:
