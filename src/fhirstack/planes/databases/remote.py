@@ -22,9 +22,12 @@ _PORT = 5432
 _OPTIONS = ("-T", "-o", "BatchMode=yes")
 _END_SECONDS = 10.0
 _RELAY = f"""
-import os, select, socket
+import os, select, socket, sys
 line = socket.socket(socket.AF_UNIX)
-line.connect("/var/run/postgresql/.s.PGSQL.{_PORT}")
+try:
+    line.connect("/var/run/postgresql/.s.PGSQL.{_PORT}")
+except OSError as error:
+    sys.exit(f"its socket: {{error.strerror}}")
 while True:
     ready = select.select([0, line], [], [])[0]
     if 0 in ready:
@@ -55,7 +58,7 @@ class Server:
         except UnreachableError as error:
             said = (self._directory / "log").read_text(errors="replace").strip().splitlines()
             raise UnreachableError(
-                f"its PostgreSQL does not answer: {said[-1] if said else error.what}",
+                f"its PostgreSQL does not answer: {said[0] if said else error.what}",
                 where=self.host,
                 remedy="first make the host what is declared: `fhirstack apply`",
             ) from error
