@@ -2,14 +2,11 @@
 
 import datetime
 import json
-import os
-import pwd
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.padding import Padding
 from rich.table import Table
 
 from fhirstack.cli.console import console
@@ -25,7 +22,7 @@ from fhirstack.errors import CheckFailedError, UsageError
 from fhirstack.model.host import Role
 from fhirstack.planes.hosts import authority, provided, served
 from fhirstack.planes.hosts.provided import Look
-from fhirstack.planes.local.account import Account
+from fhirstack.planes.local.account import own_account
 
 
 def register(app: typer.Typer) -> None:
@@ -86,10 +83,8 @@ def request(
             where=str(file),
             remedy="write `issuer: provided` and a `directory` below `tls`, if you provide them",
         )
-    own = pwd.getpwuid(os.geteuid())
-    owner = Account(own.pw_name, own.pw_uid, own.pw_gid)
     directory = file.resolve().parent
-    written = provided.request(directory, opened, owner, together=together)
+    written = provided.request(directory, opened, own_account(), together=together)
     out = console()
     if not written:
         out.print("Every name has its certificate: nothing to request.")
@@ -116,7 +111,7 @@ def _tell(look: Look) -> None:
         table.add_row(f"{mark} {escape(one.name)}", until, escape(one.issuer) or "-")
     out.print(table)
     for problem in look.problems:
-        out.print(Padding(f"[red]✗[/red] {escape(problem)}", (0, 0, 0, 0)))
+        out.print(f"[red]✗[/red] {escape(problem)}")
 
 
 def _as_dict(look: Look) -> dict[str, object]:

@@ -1,8 +1,6 @@
 """The secrets and certificates of an environment, from their store beside the site file."""
 
 import datetime
-import os
-import pwd
 from pathlib import Path
 
 from cryptography import x509
@@ -14,7 +12,7 @@ from fhirstack.model.site import Environment
 from fhirstack.planes.hosts import authority, provided
 from fhirstack.planes.hosts.desired.inputs import Inputs, edge_purpose
 from fhirstack.planes.local import secrets
-from fhirstack.planes.local.account import Account, make_directory
+from fhirstack.planes.local.account import make_directory, own_account
 from fhirstack.services import catalogue
 
 
@@ -24,8 +22,7 @@ def inputs_for(site_directory: Path, environment: Environment) -> Inputs:
     The store is ``secrets/<environment>`` below ``site_directory``, for its owner only. Raises
     UnreachableError for a file that does not serve.
     """
-    own = pwd.getpwuid(os.geteuid())
-    owner = Account(own.pw_name, own.pw_uid, own.pw_gid)
+    owner = own_account()
     store = site_directory / environment.secrets_directory
     for place in (store.parent, store):
         make_directory(place, owner)

@@ -36,6 +36,12 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
+def own_account() -> Account:
+    """Return the user that runs this program."""
+    own = pwd.getpwuid(os.geteuid())
+    return Account(own.pw_name, own.pw_uid, own.pw_gid)
+
+
 def service_account() -> Account:
     """Return the account for the stack's processes.
 
@@ -43,8 +49,7 @@ def service_account() -> Account:
     right): root makes the system account ``fhirstack``, which cannot log in, and uses that.
     """
     if os.geteuid() != 0:
-        own = pwd.getpwuid(os.geteuid())
-        return Account(own.pw_name, own.pw_uid, own.pw_gid)
+        return own_account()
     try:
         entry = pwd.getpwnam(SERVICE_ACCOUNT)
     except KeyError:
