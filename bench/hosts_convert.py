@@ -134,6 +134,9 @@ def _convert_file(resource: resources.File, found: Converted) -> None:
     if resource.content is None:
         found.absent.append(resource.path)
         return
+    if resource.initial:
+        found.lack("file whose content is another program's")
+        return
     owner = {"owner": resource.owner, "group": resource.group}
     found.file(resource.path, resource.content, mode=resource.mode, **owner)
 
