@@ -154,6 +154,10 @@ def test_certificates_of_the_sites_own_are_served(built, tmp_path):
         for name in names:
             assert seen_from_the_internet(built, name) == "Between"
         assert "inactive" in built.shell("lb", "systemctl is-active fhirstack-acme.timer || true")
+        # From a machine without the directory: what is served stays.
+        (site.parent / "certificates").rename(site.parent / "elsewhere")
+        built.ok("apply", "--yes", "--host", "production-lb", site=site)
+        assert seen_from_the_internet(built, names[0]) == "Between"
     finally:
         built.ok("apply", "--yes", "--host", "production-lb")
     assert built.drift() == {}

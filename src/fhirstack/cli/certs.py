@@ -16,6 +16,7 @@ from fhirstack.cli.options import (
     EnvironmentName,
     Format,
     SiteFile,
+    check_format,
     open_environment,
 )
 from fhirstack.errors import CheckFailedError, UsageError
@@ -40,8 +41,7 @@ def check(
     environment: EnvironmentName = "", file: SiteFile = DEFAULT_FILE, format: Format = "table"
 ) -> None:
     """Judge each name's certificate: what you provide, or what the load balancer serves."""
-    if format not in ("table", "json"):
-        raise UsageError(f"no format {format}", remedy="Use table or json.")
+    check_format(format)
     opened = open_environment(file, environment)[1]
     now = datetime.datetime.now(datetime.UTC)
     if opened.tls.issuer == "provided":

@@ -17,10 +17,11 @@ from fhirstack.cli.options import (
     EnvironmentName,
     Format,
     SiteFile,
+    check_format,
     need_terminal,
 )
 from fhirstack.cli.progress import step
-from fhirstack.errors import CheckFailedError, ExitCode, UnreachableError, UsageError
+from fhirstack.errors import CheckFailedError, ExitCode, UnreachableError
 from fhirstack.model.host import Role
 from fhirstack.page.database import with_replicas
 from fhirstack.planes import databases
@@ -44,7 +45,7 @@ def plan(
     environment: EnvironmentName = "", file: SiteFile = DEFAULT_FILE, format: Format = "table"
 ) -> None:
     """Show how databases, roles and rights differ from what services need. Changes nothing."""
-    _check(format)
+    check_format(format)
     with _planned(file, environment) as found:
         _tell(found, format)
         if effective(found):
@@ -60,7 +61,7 @@ def apply(
     format: Format = "table",
 ) -> None:
     """Make databases, roles and rights what services need. Data is never deleted."""
-    _check(format)
+    check_format(format)
     with _planned(file, environment) as found:
         _tell(found, format)
         todo = effective(found)
@@ -107,11 +108,6 @@ def _planned(file: Path, name: str) -> Iterator[list[Change]]:
                 where=server.host,
                 remedy="each change is made whole or not at all; run it again",
             ) from error
-
-
-def _check(format: str) -> None:
-    if format not in ("table", "json"):
-        raise UsageError(f"no format {format}", remedy="Use table or json.")
 
 
 def _tell(found: list[Change], format: str) -> None:

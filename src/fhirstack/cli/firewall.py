@@ -10,9 +10,9 @@ from rich.table import Table
 
 from fhirstack.cli.console import console
 from fhirstack.cli.opened import Opened
-from fhirstack.cli.options import DEFAULT_FILE, EnvironmentName, Format, SiteFile
+from fhirstack.cli.options import DEFAULT_FILE, EnvironmentName, Format, SiteFile, check_format
 from fhirstack.cli.progress import step
-from fhirstack.errors import CheckFailedError, UnreachableError, UsageError
+from fhirstack.errors import CheckFailedError, UnreachableError
 from fhirstack.model.host import Role
 from fhirstack.planes.hosts import picture, prove, trust
 from fhirstack.planes.hosts.prove import Proof
@@ -44,8 +44,7 @@ def prove_firewall(
     ] = None,
 ) -> None:
     """Try every port of every host from every vantage point: what is open must be the matrix."""
-    if format not in ("table", "json"):
-        raise UsageError(f"no format {format}", remedy="Use table or json.")
+    check_format(format)
     opened = Opened(file, environment, None, None)
     with step("firewall"):
         outside = [point.name for point in prove.vantages(opened.environment) if not point.root]

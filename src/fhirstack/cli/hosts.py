@@ -26,6 +26,7 @@ from fhirstack.cli.options import (
     HostNames,
     RoleNames,
     SiteFile,
+    check_format,
     need_terminal,
 )
 from fhirstack.errors import CheckFailedError, ExitCode, UsageError
@@ -67,6 +68,7 @@ def drift(
     everything: Everything = False,
 ) -> None:
     """Show where hosts have left what is declared, by whatever hand. Changes nothing."""
+    check_format(format)
     opened = Opened(file, environment, host, role)
     found = opened.plan(opened.desired())
     tell(found, format, everything)
@@ -86,6 +88,7 @@ def apply(
     everything: Everything = False,
 ) -> None:
     """Make the hosts what is declared. Shows the plan and asks first; safe to run again."""
+    check_format(format)
     opened = Opened(file, environment, host, role)
     desired = opened.desired()
     found = opened.plan(desired)

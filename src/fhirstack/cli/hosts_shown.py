@@ -9,7 +9,7 @@ from typing import Any
 from rich.markup import escape
 
 from fhirstack.cli.console import console
-from fhirstack.errors import CheckFailedError, FhirstackError, UnreachableError, UsageError
+from fhirstack.errors import CheckFailedError, FhirstackError, UnreachableError
 from fhirstack.planes.hosts import plane
 from fhirstack.planes.hosts.calls import Doing
 from fhirstack.planes.plane import Action, Change
@@ -23,8 +23,6 @@ def tell(found: plane.Plan, format: str, everything: bool) -> None:
     if format == "json":
         print(json.dumps(plane.as_dict(found), indent=2))
         return
-    if format != "table":
-        raise UsageError(f"no format {format}", remedy="Use table or json.")
     out = console()
     for names, changes in _alike(found).items():
         title = (

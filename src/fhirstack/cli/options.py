@@ -67,6 +67,12 @@ def chosen(
     )
 
 
+def check_format(format: str) -> None:
+    """Raise UsageError for a form of output that is neither a table nor JSON."""
+    if format not in ("table", "json"):
+        raise UsageError(f"no format {format}", remedy="Use table or json.")
+
+
 def need_terminal(remedy: str) -> None:
     """Raise UsageError where nobody can be asked."""
     if not sys.stdin.isatty():

@@ -15,6 +15,7 @@ from fhirstack.cli.options import (
     Name,
     RoleNames,
     SiteFile,
+    check_format,
 )
 from fhirstack.errors import UsageError
 
@@ -37,6 +38,7 @@ def plan(
     everything: Everything = False,
 ) -> None:
     """Show what would change, and change nothing: on this machine, or with -e on hosts."""
+    check_format(format)
     # Each alone is imported: the other takes its time.
     if environment:
         from fhirstack.cli.hosts import plan_hosts  # noqa: PLC0415

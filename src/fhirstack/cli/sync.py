@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fhirstack.cli.console import console
+from fhirstack.cli.options import check_format
 from fhirstack.errors import CheckFailedError, UsageError
 from fhirstack.planes.local import stack as stacks
 from fhirstack.planes.local.platform import existing, open_platform
@@ -30,8 +31,7 @@ def sync(
     format: Annotated[str, typer.Option("--format", help="table or json.")] = "table",
 ) -> None:
     """Carry what is new in the FHIR store to the warehouse and make its tables."""
-    if format not in ("table", "json"):
-        raise UsageError(f"no format {format}", remedy="Use table or json.")
+    check_format(format)
     found = existing(name)
     option = stacks.option(name)
     if not found.analytics:

@@ -55,7 +55,11 @@ def inputs() -> Inputs:
     return Inputs(
         secrets={name: Secret(f"SECRET-{name}") for name in catalogue.SECRETS},
         certificates={
-            purpose: Certificate(f"CHAIN {purpose}\n", Secret(f"SECRET-KEY {purpose}\n"))
+            purpose: Certificate(
+                f"CHAIN {purpose}\n",
+                Secret(f"SECRET-KEY {purpose}\n"),
+                stands_in=purpose.startswith("edge/"),
+            )
             for purpose in purposes
         },
         authority="AUTHORITY\n",

@@ -19,8 +19,10 @@ from fhirstack.errors import UsageError
 from fhirstack.model.host import OperatingSystem, Role
 from fhirstack.page.database import budget, with_replicas
 from fhirstack.planes.hosts.desired import desired
+from fhirstack.planes.hosts.desired.inputs import Certificate, edge_purpose
 from fhirstack.planes.hosts.desired.order import waves
 from fhirstack.planes.hosts.resources import File, Service
+from fhirstack.secret import Secret
 from fhirstack.services import catalogue, warehouse
 from fhirstack.services.postgresql import RESERVED_CONNECTIONS
 
@@ -280,5 +282,13 @@ def test_certificates_of_ones_own_leave_nothing_of_acme():
     assert not timer.running
     assert list(found).index(timer.address) < list(found).index(f"file:{ACME['timer']}")
     assert "acme" not in text(found, "/etc/haproxy/haproxy.cfg")
-    for name in environment().dns_names.values():
-        assert not file(found, f"/etc/haproxy/certs/{name}.pem").initial
+
+
+def test_a_stand_in_takes_no_certificates_place():
+    first, *others = sorted(environment().dns_names.values())
+    theirs = {edge_purpose(first): Certificate("THEIRS\n", Secret("KEY\n"))}
+    known = replace(inputs(), certificates={**inputs().certificates, **theirs})
+    where = changed(tls={"issuer": "provided", "directory": "certificates"})
+    found = {item.address: item for item in desired(where, host(Role.LOAD_BALANCER), known)}
+    assert not file(found, f"/etc/haproxy/certs/{first}.pem").initial
+    assert all(file(found, f"/etc/haproxy/certs/{name}.pem").initial for name in others)

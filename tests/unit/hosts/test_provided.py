@@ -188,6 +188,7 @@ def test_requests_are_signed_and_then_served(tmp_path, together):
     served = inputs_for(tmp_path, ENVIRONMENT).certificates
     for one in look(tmp_path).names:
         assert served[f"edge/{one.name}"] == one.certificate
+        assert not one.certificate.stands_in
 
 
 def test_until_they_come_the_own_authority_serves(tmp_path):
@@ -197,6 +198,8 @@ def test_until_they_come_the_own_authority_serves(tmp_path):
     for name in NAMES:
         served = x509.load_pem_x509_certificate(found.certificates[f"edge/{name}"].chain.encode())
         assert served.issuer == own.subject
+        assert found.certificates[f"edge/{name}"].stands_in
+    assert not found.certificates["postgresql"].stands_in
 
 
 def test_a_key_that_is_none_is_not_written_over(tmp_path):

@@ -158,3 +158,7 @@ def test_the_directory_of_certificates(connections: Connections, fake: Path) -> 
     assert seen is not None
     assert seen.place == str(fake / "certs")
     assert {one.problem for one in seen.names} == {"no certificate for it is there"}
+    (fake / "certs").write_text("")
+    seen = gathering.gather(found, ()).certificates
+    assert seen is not None
+    assert "Not a directory" in seen.problems[0]

@@ -105,7 +105,12 @@ def _certificates(connections: Connections) -> Look | None:
     if connections.environment.tls.issuer != "provided":
         return None
     directory = connections.site.resolve().parent
-    return provided.look(directory, connections.environment, datetime.now(UTC))
+    try:
+        return provided.look(directory, connections.environment, datetime.now(UTC))
+    except UnreachableError as error:
+        # The hosts were looked at: that is told all the same.
+        place = provided.directory_of(directory, connections.environment)
+        return Look(str(place), (), (str(error),))
 
 
 def _each(names: Iterable[str], look: Callable[[str], T]) -> dict[str, T | FhirstackError]:

@@ -65,7 +65,8 @@ def ensure(
             held = _made(authority, need, now)
             write_file(path, held.encode(), owner)
         chain, end, key = held.rpartition(_END_OF_CERTIFICATE)
-        found[purpose] = Certificate(chain + end, Secret(key.lstrip()))
+        stands_in = purpose not in DATABASE_PURPOSES
+        found[purpose] = Certificate(chain + end, Secret(key.lstrip()), stands_in)
     return public, found
 
 

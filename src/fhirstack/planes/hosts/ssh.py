@@ -169,7 +169,7 @@ _PAUSES = (1, 3)
 
 
 def steadily(act: Callable[[], T]) -> T:
-    """Do what may be done again, once more where a fault that passes ended it."""
+    """Do what may be done again, up to three times where a fault that passes ended it."""
     for pause in _PAUSES:
         try:
             return act()

@@ -19,7 +19,7 @@ def haproxy(environment: Environment, host: Host, inputs: Inputs) -> tuple[Resou
             content=certificate.chain + certificate.key.reveal(),
             mode="0600",
             secret=True,
-            initial=environment.tls.issuer == "letsencrypt",
+            initial=certificate.stands_in,
         )
         for name, certificate in (
             (name, inputs.certificates[edge_purpose(name)])

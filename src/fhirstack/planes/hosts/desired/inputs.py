@@ -12,6 +12,8 @@ class Certificate:
 
     chain: str
     key: Secret
+    stands_in: bool = False
+    """Whether it is only for a server that has none: it takes no other's place."""
 
 
 @dataclass(frozen=True)
