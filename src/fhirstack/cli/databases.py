@@ -93,8 +93,7 @@ def _planned(file: Path, name: str) -> Iterator[list[Change]]:
     environment = opened.environment
     secrets = inputs_for(file.resolve().parent, environment).secrets
     desired = with_replicas(catalogue.databases(environment))
-    names = {database.name for database in desired}
-    unused = tuple(d for d in catalogue.every_database(environment) if d.name not in names)
+    unused = catalogue.unused_databases(environment)
     opened.connect()
     with remote.reached(opened.connections, opened.hosts[0].name) as server:
         with step(f"databases of {server.host}"):
@@ -106,7 +105,7 @@ def _planned(file: Path, name: str) -> Iterator[list[Change]]:
             raise UnreachableError(
                 f"its PostgreSQL refused, or was lost: {error}".strip(),
                 where=server.host,
-                remedy="each change is made whole or not at all; run it again",
+                remedy="what was made stays; run it again",
             ) from error
 
 

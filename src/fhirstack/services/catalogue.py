@@ -38,9 +38,9 @@ def databases(environment: Environment) -> tuple[Database, ...]:
     return tuple(d for service, d in _databases(environment) if environment.runs(service))
 
 
-def every_database(environment: Environment) -> tuple[Database, ...]:
-    """Return the databases of all services, also of those that do not run."""
-    return tuple(database for _, database in _databases(environment))
+def unused_databases(environment: Environment) -> tuple[Database, ...]:
+    """Return the databases of the services that do not run: their data is kept."""
+    return tuple(d for service, d in _databases(environment) if not environment.runs(service))
 
 
 def _databases(environment: Environment) -> tuple[tuple[WebService, Database], ...]:

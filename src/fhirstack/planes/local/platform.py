@@ -90,7 +90,7 @@ class Platform:
         The changes are made over ``connection``, an administrator's.
         """
         desired = catalogue.databases(self.environment)
-        unused = tuple(d for d in catalogue.every_database(self.environment) if d not in desired)
+        unused = catalogue.unused_databases(self.environment)
         return databases.plan(connection, desired, self.secrets, self.superuser, unused)
 
     def fhir(self) -> httpx.Client:
