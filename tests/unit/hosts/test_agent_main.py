@@ -94,9 +94,21 @@ def test_only_one_works_on_a_host_at_a_time(host):
         fcntl.flock(held, fcntl.LOCK_EX)
         held.write("grace@desk, since then")
         held.flush()
-        with pytest.raises(record.RefusedError, match="grace@desk"):
-            main.apply(request(A))
+        for work in (main.apply, main.plan):
+            with pytest.raises(record.RefusedError, match="grace@desk"):
+                work(request(A))
     assert main.apply(request(A))["error"] is None
+
+
+def test_who_only_looks_lets_others_look_and_nobody_work(host):
+    lock = host / "var/lib/fhirstack/lock"
+    with record.at_rest():
+        assert not lock.parent.exists()
+    main.apply(request(A))
+    with record.at_rest():
+        assert main.plan(request(A))["changes"] == []
+        with pytest.raises(record.RefusedError, match="is working on this host"):
+            main.apply(request(A))
 
 
 def test_a_failure_names_the_resource_and_what_was_done_stays(host):

@@ -1,5 +1,6 @@
 """Units of systemd: what differs, and what is done, on a systemd of a few lines."""
 
+import itertools
 import subprocess
 
 import pytest
@@ -11,10 +12,15 @@ from fhirstack.planes.hosts.resources import Service
 class Systemd:
     """The little of systemctl that the agent calls, with the states of one unit."""
 
-    def __init__(self, load="loaded", active="inactive", file="disabled", crashes=False):
+    def __init__(
+        self, load="loaded", active="inactive", file="disabled", *, sub="", crashes=False, coming=()
+    ):
+        self.coming = iter(coming)
+        """States that systemd goes through by itself, one each time that it is asked."""
         self.state = {
             "LoadState": load,
             "ActiveState": active,
+            "SubState": sub,
             "UnitFileState": file,
             "NeedDaemonReload": "no",
         }
@@ -27,6 +33,7 @@ class Systemd:
         if command[0] == "journalctl":
             out = "no space left"
         elif verb == "show":
+            self.state["ActiveState"] = next(self.coming, self.state["ActiveState"])
             out = "".join(f"{key}={value}\n" for key, value in self.state.items())
         else:
             self.calls.append(verb)
@@ -35,7 +42,7 @@ class Systemd:
 
     def act(self, verb):
         if verb in ("start", "restart", "reload-or-restart"):
-            self.state["ActiveState"] = "failed" if self.crashes else "active"
+            self.state |= {"ActiveState": "failed" if self.crashes else "active", "SubState": ""}
         elif verb == "disable":
             self.state |= {"ActiveState": "inactive", "UnitFileState": "disabled"}
         elif verb == "mask":
@@ -74,6 +81,18 @@ CASES = {
     ),
     "failed": (
         {"active": "failed", "file": "enabled"}, {}, (), [("start", "it is failed", False)],
+    ),
+    "starting, and then it runs": (
+        {"active": "inactive", "file": "enabled", "coming": ["activating", "activating", "active"]},
+        {}, (), [],
+    ),
+    "stopping, and then it is stopped": (
+        {**RUNS, "coming": ["deactivating", "inactive"]}, {}, (),
+        [("start", "it is inactive", False)],
+    ),
+    "started again and again": (
+        {"active": "activating", "sub": "auto-restart", "file": "enabled"}, {}, (),
+        [("start", "it does not stay up", False)],
     ),
     "masked by hand": (
         {"active": "inactive", "file": "masked", "load": "masked"}, {}, (),
@@ -148,3 +167,9 @@ def test_a_unit_that_does_not_start_is_told_with_its_last_lines(host):
         base.AgentError, match=r"redis.service does not start: it is failed.*\n.*space"
     ):
         resource.apply(resource.plan())
+
+
+def test_a_unit_that_never_settles_is_judged_as_it_is(host, monkeypatch):
+    monkeypatch.setattr(services, "SETTLE_SECONDS", 0)
+    resource = host(Systemd(file="enabled", coming=itertools.repeat("activating")))
+    assert told(resource) == [("start", "it is activating", False)]

@@ -83,8 +83,10 @@ def effective(found: "Found") -> "Found":
 
 def plan(request: "dict[str, Any]") -> "dict[str, Any]":
     """Compare, and change nothing."""
-    record.refuse_others(request["identity"])
-    return _told(compare(load(request["resources"]))) | {"unconfirmed": bool(rollback.pending())}
+    with record.at_rest():
+        record.refuse_others(request["identity"])
+        found = compare(load(request["resources"]))
+        return _told(found) | {"unconfirmed": bool(rollback.pending())}
 
 
 def apply(request: "dict[str, Any]") -> "dict[str, Any]":

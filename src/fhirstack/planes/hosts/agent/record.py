@@ -6,14 +6,15 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 from fhirstack.planes.hosts.agent.base import STATE, AgentError, at, read, write
 
 LOCK_SECONDS = 15
-"""Somebody else's apply is waited for so long."""
+"""Somebody else at work is waited for so long."""
 _MOST_BYTES = 2**20
 """Of the record; then the older half goes."""
+_LOCK = f"{STATE}/lock"
 _OWNER = f"{STATE}/host.json"
 _RECORD = f"{STATE}/record.jsonl"
 
@@ -29,18 +30,8 @@ def locked(who: str) -> "Iterator[None]":
     Raises RefusedError with the name of who holds it.
     """
     os.makedirs(at(STATE), mode=0o700, exist_ok=True)
-    with open(at(f"{STATE}/lock"), "a+", encoding="utf-8") as held:
-        limit = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > limit:
-                    held.seek(0)
-                    holder = held.read().strip() or "somebody"
-                    raise RefusedError(f"{holder} is working on this host") from None
-                time.sleep(0.2)
+    with open(at(_LOCK), "a+", encoding="utf-8") as held:
+        _wait_for(held, fcntl.LOCK_EX)
         held.truncate(0)
         held.write(f"{who}, since {now()}")
         held.flush()
@@ -48,6 +39,36 @@ def locked(who: str) -> "Iterator[None]":
             yield
         finally:
             held.truncate(0)
+
+
+@contextmanager
+def at_rest() -> "Iterator[None]":
+    """Hold off who would work on the host: what is half done is not how the host is.
+
+    Makes no file. Raises RefusedError with the name of who is at work.
+    """
+    try:
+        held = open(at(_LOCK), encoding="utf-8")  # noqa: SIM115 - a host without it is at rest
+    except FileNotFoundError:
+        yield
+        return
+    with held:
+        _wait_for(held, fcntl.LOCK_SH)
+        yield
+
+
+def _wait_for(held: "IO[str]", kind: int) -> None:
+    limit = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(held, kind | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > limit:
+                held.seek(0)
+                holder = held.read().strip() or "somebody"
+                raise RefusedError(f"{holder} is working on this host") from None
+            time.sleep(0.2)
 
 
 def now() -> str:

@@ -22,24 +22,47 @@ from fhirstack.planes.hosts.agent.base import (
 
 _ENABLED = frozenset({"enabled", "enabled-runtime", "static", "indirect", "generated", "alias"})
 _RUNNING = frozenset({"active", "reloading"})
-_SETTLE_SECONDS = 30
-"""A unit that is still starting when systemctl returns gets so long."""
+SETTLE_SECONDS = 30
+"""A unit that is on its way up or down gets so long before it is judged."""
 
 
 def show(units: "list[str]") -> "list[dict[str, str]]":
-    """Return what systemd knows of units, with one call for all of them."""
-    names = "LoadState,ActiveState,UnitFileState,NeedDaemonReload"
+    """Return what systemd knows of units now, with one call for all of them."""
+    names = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload"
     out = run(["systemctl", "show", "--property", names, *units], check=False).stdout
     blocks = out.strip().split("\n\n")
     states = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in blocks]
     return states if len(states) == len(units) else [{} for _ in units]
 
 
+def settled(units: "list[str]") -> "list[dict[str, str]]":
+    """Return what systemd knows of units, once none is on its way up or down, or the time is up.
+
+    One that systemd starts again and again is not waited for.
+    """
+    limit = time.monotonic() + SETTLE_SECONDS
+    states = show(units)
+    while any(map(_moving, states)) and time.monotonic() < limit:
+        time.sleep(0.1)
+        states = show(units)
+    return states
+
+
+def _moving(state: "dict[str, str]") -> bool:
+    moves = state.get("ActiveState") in ("activating", "reloading", "deactivating")
+    return moves and not _crashes(state)
+
+
+def _crashes(state: "dict[str, str]") -> bool:
+    """Tell whether systemd waits to start a unit again that ended by itself."""
+    return state.get("SubState", "").startswith("auto-restart")
+
+
 def look(services: "list[Service]") -> None:
     """Look at all units at once, for the plans that follow: a call each would take longer."""
     if services:
         for service, state in zip(
-            services, show([service.unit for service in services]), strict=True
+            services, settled([service.unit for service in services]), strict=True
         ):
             service.seen = state
 
@@ -58,8 +81,8 @@ class Service(Resource):
     """What `look` saw of the unit."""
 
     def observe(self) -> "dict[str, str]":
-        """Return what systemd knows of the unit now: LoadState, ActiveState, UnitFileState."""
-        return show([self.unit])[0]
+        """Return what systemd knows of the unit: LoadState, ActiveState, UnitFileState."""
+        return settled([self.unit])[0]
 
     def plan(self) -> "list[Change]":
         state = self.observe() if self.seen is None else self.seen
@@ -81,7 +104,8 @@ class Service(Resource):
                 self.change("update", before=state["UnitFileState"], after="enabled", reason=reason)
             )
         if not active:
-            reason = f"it is {state['ActiveState']}" if there else ""
+            how = "does not stay up" if _crashes(state) else f"is {state['ActiveState']}"
+            reason = f"it {how}" if there else ""
             return [*changes, self.change("start", reason=reason)]
         return changes + self.stale()
 
@@ -169,11 +193,7 @@ class Service(Resource):
         """Start, restart or reload; wait until it runs. Raises AgentError with its last lines."""
         run(["systemctl", "reset-failed", self.unit], check=False)
         done = run(["systemctl", verb, self.unit], check=False)
-        limit = time.monotonic() + _SETTLE_SECONDS
         state = self.observe().get("ActiveState")
-        while state in ("activating", "reloading", "deactivating") and time.monotonic() < limit:
-            time.sleep(0.1)
-            state = self.observe().get("ActiveState")
         if done.returncode or state not in _RUNNING:
             last = run(
                 ["journalctl", "--no-pager", "--lines=5", "--output=cat", f"--unit={self.unit}"],
