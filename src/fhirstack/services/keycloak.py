@@ -86,7 +86,7 @@ def workload(context: Context) -> Workload:
         name=NAME,
         command=(
             str(java),
-            *java_options(context, heap_mib=384, metaspace_mib=224),
+            *java_options(context, heap_mib=384, metaspace_mib=224, start_first=True),
             *opens,
             # As kc.sh starts it; kc.sh itself would stand between us and the signals.
             "-Djava.util.concurrent.ForkJoinPool.common.threadFactory="

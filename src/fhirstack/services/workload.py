@@ -151,13 +151,16 @@ class Database:
         return (Login(self.role, self.secret, self.pool, temporary=True), *self.logins)
 
 
-def java_options(context: Context, *, heap_mib: int, metaspace_mib: int) -> tuple[str, ...]:
+def java_options(
+    context: Context, *, heap_mib: int, metaspace_mib: int, start_first: bool = False
+) -> tuple[str, ...]:
     """Return the JVM options that bound a service's memory and make it fail fast.
 
-    On one machine the first compiler tier alone is used: half of the work of a start is the
-    second tier's, and its memory with it. A long-lived deployment wants its faster code.
+    ``start_first`` is for a service of which little is asked: on one machine it gets the first
+    compiler tier alone, as half of the work of a start is the second tier's, whose code is faster.
     """
-    quick = ("-XX:TieredStopAtLevel=1",) if context.environment.kind is Kind.LOCAL else ()
+    local = context.environment.kind is Kind.LOCAL
+    quick = ("-XX:TieredStopAtLevel=1",) if start_first and local else ()
     return (
         *quick,
         f"-Xmx{heap_mib}m",
