@@ -25,6 +25,8 @@ from fhirstack.secret import Secret
 
 PREFIX = "fhirstack-verify"
 TAG = "https://smartregister.org/care-team-tag-id"
+VERIFY_TAG = {"system": "https://fhirstack.org/tags", "code": "verify"}
+"""In ``meta.tag`` of every record of the checks: no programme's, and never counted as a person."""
 Resource = dict[str, Any]
 
 _PEOPLE = {
@@ -65,6 +67,12 @@ def cast(session: Session) -> Iterator[None]:
         _remove(session)
 
 
+def tagged(resource: Resource) -> Resource:
+    """Return a record with the tag of the checks beside its own tags."""
+    meta = resource.get("meta", {})
+    return {**resource, "meta": {**meta, "tag": [*meta.get("tag", []), VERIFY_TAG]}}
+
+
 def resources(people: dict[str, Person]) -> list[Resource]:
     """Return the records: an application, and for each health worker a team and a patient."""
     found = [*application(), place()]
@@ -76,7 +84,7 @@ def resources(people: dict[str, Person]) -> list[Resource]:
 def application() -> list[Resource]:
     """Return an application's configuration with the CareTeam strategy."""
     config = {"appId": PREFIX, "configType": "application", "syncStrategy": ["CareTeam"]}
-    return [
+    found: list[Resource] = [
         {
             "resourceType": "Binary",
             "id": PREFIX,
@@ -103,17 +111,18 @@ def application() -> list[Resource]:
             ],
         },
     ]
+    return [tagged(resource) for resource in found]
 
 
 def place() -> Resource:
     """Return a place, so that there is a hierarchy to ask for."""
-    return {"resourceType": "Location", "id": PREFIX, "status": "active", "name": "Verify"}
+    return tagged({"resourceType": "Location", "id": PREFIX, "status": "active", "name": "Verify"})
 
 
 def side_resources(side: str, user_id: str) -> list[Resource]:
     """Return one health worker's Practitioner, CareTeam, Patient and Observation."""
     own = f"{PREFIX}-{side}"
-    return [
+    found: list[Resource] = [
         {
             "resourceType": "Practitioner",
             "id": own,
@@ -126,7 +135,6 @@ def side_resources(side: str, user_id: str) -> list[Resource]:
             "status": "active",
             "participant": [{"member": {"reference": f"Practitioner/{own}"}}],
         },
-        patient(own, own),
         {
             "resourceType": "Observation",
             "id": own,
@@ -137,24 +145,27 @@ def side_resources(side: str, user_id: str) -> list[Resource]:
             "valueQuantity": {"value": 12, "unit": "kg"},
         },
     ]
+    return [patient(own, own), *(tagged(resource) for resource in found)]
 
 
 def patient(name: str, team: str) -> Resource:
     """Return a patient with a care team's tag, as the Android app writes it."""
-    return {
-        "resourceType": "Patient",
-        "id": name,
-        "meta": {"tag": [{"system": TAG, "code": team, "display": "Practitioner CareTeam"}]},
-        "active": True,
-        "name": [{"family": "Verify", "given": [name]}],
-        "gender": "female",
-        "birthDate": "2020-01-02",
-    }
+    return tagged(
+        {
+            "resourceType": "Patient",
+            "id": name,
+            "meta": {"tag": [{"system": TAG, "code": team, "display": "Practitioner CareTeam"}]},
+            "active": True,
+            "name": [{"family": "Verify", "given": [name]}],
+            "gender": "female",
+            "birthDate": "2020-01-02",
+        }
+    )
 
 
 def household(team: str) -> Resource:
     """Return the bundle with which a health worker's app registers a household."""
-    tag = {"tag": [{"system": TAG, "code": team}]}
+    tag = {"tag": [{"system": TAG, "code": team}, VERIFY_TAG]}
     members = [patient(f"{PREFIX}-member-{number}", team) for number in (1, 2)]
     group = {
         "resourceType": "Group",

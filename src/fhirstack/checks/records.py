@@ -184,7 +184,7 @@ def next_links(session: Session) -> str:
 
 def worker_roles(session: Session) -> str:
     people = session.people
-    team = {"resourceType": "CareTeam", "id": people.team, "status": "active"}
+    team = fixtures.tagged({"resourceType": "CareTeam", "id": people.team, "status": "active"})
     refused(
         session.fhir("PUT", f"CareTeam/{people.team}", people.nurse, json=team), 403, what="a team"
     )
