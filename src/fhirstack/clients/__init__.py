@@ -1,0 +1,1 @@
+"""What real clients send, as data, and the one player that replays it."""

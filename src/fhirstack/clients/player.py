@@ -1,0 +1,149 @@
+"""Replays a contract against an environment: everything but the sending is interpretation."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from fhirstack.clients.answers import Page, problems
+from fhirstack.clients.bodies import body_of
+from fhirstack.clients.contract import As, Contract, Step, Strategy
+from fhirstack.clients.paths import found, text
+from fhirstack.clients.sending import Wire, send
+from fhirstack.clients.values import filled
+
+Tokens = Callable[[As], str]
+"""Gives a good access token of a person; never asked for nobody's."""
+MOST_PAGES = 200
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A step that was not answered as the client needs it."""
+
+    step: Step
+    request: str
+    problem: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.step.id}: {self.request} {self.problem}. Of the client: {self.step.then} "
+            f"({self.step.source})"
+        )
+
+
+@dataclass
+class Played:
+    """What came of it: how many requests were sent, and what failed."""
+
+    requests: int = 0
+    failures: list[Failure] = field(default_factory=list)
+
+
+def wires(
+    contract: Contract, step: Step, values: Mapping[str, str], token: str = ""
+) -> Iterator[tuple[Mapping[str, str], Wire]]:
+    """Yield a step's requests, each with its values. Raises KeyError for a missing value."""
+    rows = [dict(zip(step.each, row, strict=True)) for row in zip(*step.each.values(), strict=True)]
+    for row in rows or [{}]:
+        here = {**values, **filled(row, values)}
+        request = step.request
+        body = body_of(request, here)
+        headers = {name.lower(): value for name, value in contract.headers.items()}
+        if request.form is not None:
+            headers["content-type"] = "application/x-www-form-urlencoded"
+        if request.gzip:
+            headers["content-encoding"] = "gzip"
+        if token:
+            headers["authorization"] = f"Bearer {token}"
+        headers |= {name.lower(): value for name, value in request.headers.items()}
+        sent = {name: value for name, value in filled(headers, here).items() if value}
+        url = filled(request.url, here)
+        yield here, Wire(request.method, url, sent, body, chunked=request.gzip)
+
+
+def play(
+    contract: Contract,
+    values: Mapping[str, str],
+    client: httpx.Client,
+    tokens: Tokens,
+    strategy: Strategy = Strategy.CARE_TEAM,
+) -> Played:
+    """Send every step of a contract in its order, and judge each answer.
+
+    A failed step does not end it; what needs a value that a failed step should have given fails
+    for that reason. ``values`` are those that the contract needs.
+    """
+    missing = sorted(set(contract.needs) - set(values))
+    if missing:
+        raise KeyError(f"the contract of {contract.client} needs {', '.join(missing)}")
+    replay = _Replay(contract, client, tokens, dict(values))
+    for step in contract.steps:
+        if strategy in step.strategies:
+            replay.step(step)
+    return replay.played
+
+
+@dataclass
+class _Replay:
+    """A replay on its way: what is known so far, and what came of it."""
+
+    contract: Contract
+    client: httpx.Client
+    tokens: Tokens
+    known: dict[str, str]
+    played: Played = field(default_factory=Played)
+
+    def step(self, step: Step) -> None:
+        shown = f"{step.request.method} {step.request.url}"
+        try:
+            token = "" if step.acts is As.NOBODY else self.tokens(step.acts)
+            for here, wire in wires(self.contract, step, self.known, token):
+                shown = str(wire)
+                pages = []
+                for response in _answers(self.client, wire, step):
+                    self.played.requests += 1
+                    pages.append(page_of(response))
+                for problem in self.judged(step, pages, here):
+                    self.played.failures.append(Failure(step, shown, problem))
+        except KeyError as error:
+            problem = f"was not sent: an earlier step did not give {error.args[0]}"
+            self.played.failures.append(Failure(step, shown, problem))
+        except httpx.HTTPError as error:
+            self.played.failures.append(Failure(step, shown, f"got no answer: {error!r}"))
+
+    def judged(self, step: Step, pages: list[Page], here: Mapping[str, str]) -> Iterator[str]:
+        """Yield what is wrong with the answer; of a good one keep what later steps need."""
+        wrong = problems(step.answer, pages, here)
+        if wrong:
+            yield "; ".join(wrong[:5])
+            return
+        for name, path in step.keep.items():
+            kept = found(pages[-1].body, path)
+            if kept:
+                self.known[name] = text(kept[0])
+            else:
+                yield f"answered without {path}"
+
+
+def _answers(client: httpx.Client, wire: Wire, step: Step) -> Iterator[httpx.Response]:
+    """Send a request and, where the step says so, follow its ``next`` links to the end."""
+    for _ in range(MOST_PAGES):
+        response = send(client, wire)
+        yield response
+        link = page_of(response).next if step.answer.pages else None
+        if link is None:
+            return
+        wire = Wire("GET", link, wire.headers)
+    raise httpx.TooManyRedirects(f"more than {MOST_PAGES} pages")
+
+
+def page_of(response: httpx.Response) -> Page:
+    """Return an answer as what is judged."""
+    try:
+        body: Any = response.json()
+    except ValueError:
+        body = None
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return Page(response.status_code, headers, body)
