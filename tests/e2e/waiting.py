@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], object], what: str, limit: float = 120) -> object:
+def until(condition: Callable[[], object], what: str, limit: float = 600) -> object:
     """Return the condition's first true value; fail the test when the limit has passed."""
     deadline = time.monotonic() + limit
     while time.monotonic() < deadline:

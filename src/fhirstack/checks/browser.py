@@ -19,9 +19,9 @@ from fhirstack.checks.session import Session
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Error, Page
 
-START_SECONDS = 60
-STEP_SECONDS = 30
-"""A page, a click or a wait takes no longer; in the check's evidence it is named."""
+START_SECONDS = 180
+STEP_SECONDS = 180
+"""A page, a click or a wait takes no longer, on a busy machine too; the evidence names it."""
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 _FLAGS = (

@@ -4,6 +4,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
 from fhirstack.cli.console import console
 
 SHOWN_FROM_SECONDS = 0.5
@@ -12,13 +14,15 @@ SHOWN_FROM_SECONDS = 0.5
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Show a step on standard error: a spinner on a terminal, one line when it ended."""
+    """Show a step on standard error: on a terminal as it goes; one line when it ended."""
     out = console(stderr=True)
     started = time.monotonic()
     failed = True
     try:
         if out.is_terminal:
-            with out.status(f"{title} …"):
+            columns = (SpinnerColumn(), TextColumn("{task.description} …"), TimeElapsedColumn())
+            with Progress(*columns, console=out, transient=True) as shown:
+                shown.add_task(title, total=None)
                 yield
         else:
             yield

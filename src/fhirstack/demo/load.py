@@ -14,17 +14,19 @@ import httpx
 
 from fhirstack.demo.fhir import Bundle, Progress, Resource, address_of, references, silent
 from fhirstack.errors import CheckFailedError, FhirstackError, UnreachableError
+from fhirstack.patience import Patience
 
 WORKERS = 3
 ENTRIES = 300
-PATIENCE = 120.0
+PATIENCE = 300.0
+"""Seconds without any transaction stored, after which the load ends."""
 
 # 409: two transactions met in the same row; 429 and 5xx: the server or what is before it is busy.
 _PASSING = {409, 429, *range(500, 600)}
 _LONGEST_DELAY = 8.0
 _UNCHANGED = "SUCCESSFUL_UPDATE_NO_CHANGE"
 _HEADERS = {"Content-Type": "application/fhir+json", "Accept": "application/fhir+json"}
-_TIMEOUT = httpx.Timeout(180, connect=10)
+_TIMEOUT = httpx.Timeout(300, connect=60)
 _ENTRY = re.compile(r"Bundle\.entry\[(\d+)\]")
 
 
@@ -63,8 +65,9 @@ def load(
     The first bundle is sent alone (the programme: others refer to it; and the server makes each
     tag's definition once). The others go ``workers`` at a time, at most ``entries`` resources in
     one transaction, where what is referred to goes first. The iterable is read as needed.
-    A failure that may pass is tried again for ``patience`` seconds. Raises CheckFailedError for
-    what the server refuses, UnreachableError for what it does not answer; a repeat completes it.
+    A failure that may pass is tried again, until nothing was stored for ``patience`` seconds.
+    Raises CheckFailedError for what the server refuses, UnreachableError for what it does not
+    answer; a repeat completes it.
     """
     began = time.monotonic()
     stop = threading.Event()
@@ -163,6 +166,7 @@ class _Sender:
         self._stop = stop
         self._entries = entries
         self._patience = patience
+        self._stored = 0
 
     def send(self, bundle: Bundle) -> _Tally:
         """Send every piece in order. The first failure stops the other workers too."""
@@ -176,7 +180,7 @@ class _Sender:
         return tally
 
     def _answer(self, bundle: Bundle) -> Bundle:
-        deadline = time.monotonic() + self._patience
+        patience = Patience(self._patience)
         delay = 0.25
         while True:
             if self._stop.is_set():
@@ -187,13 +191,15 @@ class _Sender:
                 problem = f"{type(error).__name__}: {error}".rstrip(": ")
             else:
                 if response.is_success:
+                    self._stored += 1
                     return _transaction_response(response, bundle)
                 if response.status_code not in _PASSING:
                     raise refused(response, bundle)
                 problem = f"HTTP {response.status_code}: {_diagnostics(response)}"
-            if time.monotonic() + delay > deadline:
+            patience.sees(self._stored)
+            if patience.ended:
                 raise UnreachableError(
-                    f"not loaded after {self._patience:.0f} s of trying; {problem}",
+                    f"not loaded: {patience.ended}; {problem}",
                     where=f"{self._fhir.base_url}, {_name(bundle)}",
                     remedy="Check the FHIR server, then run it again: it goes on where it was.",
                 )

@@ -1,24 +1,37 @@
 """Keycloak's Admin API: one client with a renewed token and errors that name what failed."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 
 from fhirstack.errors import UnreachableError
+from fhirstack.patience import again
 from fhirstack.secret import Secret
 
 _RENEW_BEFORE_SECONDS = 10
+ANSWER_SECONDS = 60
+"""For an answer to one request. One that can be sent twice is then sent again."""
+PATIENCE_SECONDS = 300
+_PASSING = (httpx.TimeoutException, httpx.RemoteProtocolError)
 
 
 class KeycloakAdmin:
     """Speaks to ``<base>/admin`` as a service client of the master realm."""
 
-    def __init__(self, base: str, client_id: str, secret: Secret, *, timeout: float = 30) -> None:
+    def __init__(
+        self,
+        base: str,
+        client_id: str,
+        secret: Secret,
+        *,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self.base = base
         self._client_id = client_id
         self._secret = secret
-        self._http = httpx.Client(timeout=timeout)
+        self._http = httpx.Client(timeout=ANSWER_SECONDS, transport=transport)
         self._token = ""
         self._expires = 0.0
 
@@ -56,30 +69,31 @@ class KeycloakAdmin:
     def _send(
         self, method: str, path: str, *, params: dict[str, Any] | None = None, json: Any = None
     ) -> httpx.Response:
-        token = self.token()
-        try:
-            response = self._http.request(
+        def send(timeout: float | None = None) -> httpx.Response:
+            return self._http.request(
                 method,
                 f"{self.base}/admin/realms{path}",
                 params=params or None,
                 json=json,
-                headers={"Authorization": f"Bearer {token}"},
+                headers={"Authorization": f"Bearer {self.token()}"},
+                timeout=timeout or self._http.timeout,
             )
-        except httpx.HTTPError as error:
-            raise UnreachableError(f"Keycloak does not answer: {error}", where=self.base) from error
+
+        # What POST makes must not be made twice: its one answer is waited for.
+        once = method == "POST"
+        response = self._asked(lambda: send(PATIENCE_SECONDS) if once else send(), once=once)
         if method == "GET" and response.status_code != 404:
             self._accept(response, method, path)
         return response
 
     def _log_in(self) -> None:
-        try:
-            response = self._http.post(
+        response = self._asked(
+            lambda: self._http.post(
                 f"{self.base}/realms/master/protocol/openid-connect/token",
                 data={"grant_type": "client_credentials"},
                 auth=(self._client_id, self._secret.reveal()),
             )
-        except httpx.HTTPError as error:
-            raise UnreachableError(f"Keycloak does not answer: {error}", where=self.base) from error
+        )
         if response.status_code != 200:
             raise UnreachableError(
                 f"Keycloak refuses the administration client {self._client_id}"
@@ -90,6 +104,18 @@ class KeycloakAdmin:
         answer = response.json()
         self._token = answer["access_token"]
         self._expires = time.monotonic() + answer["expires_in"] - _RENEW_BEFORE_SECONDS
+
+    def _asked(self, send: Callable[[], httpx.Response], *, once: bool = False) -> httpx.Response:
+        try:
+            return again(send, () if once else _PASSING, seconds=PATIENCE_SECONDS)
+        except httpx.TimeoutException as error:
+            raise UnreachableError(
+                f"Keycloak is slow: no answer in {PATIENCE_SECONDS} s",
+                where=self.base,
+                remedy="Is the machine busy? Run the command again: it goes on where it was.",
+            ) from error
+        except httpx.HTTPError as error:
+            raise UnreachableError(f"Keycloak does not answer: {error}", where=self.base) from error
 
     @staticmethod
     def _accept(response: httpx.Response, method: str, path: str) -> None:

@@ -4,13 +4,13 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from fhirstack.errors import UnreachableError
+from fhirstack.patience import Patience, wait_for
 
 MARK = "STACK_DIRECTORY"
 """Environment variable that marks every process of a stack with the stack's directory."""
@@ -130,6 +130,16 @@ def parent(pid: int) -> int:
     return int(text.rsplit(")", 1)[1].split()[1])
 
 
+def cpu_seconds(pid: int) -> float:
+    """Return how long a process and its ended children were on a CPU; 0 where it is gone."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return 0
+    ticks = text.rsplit(")", 1)[1].split()[11:15]
+    return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_bytes(pid: int) -> tuple[int, int]:
     """Return a process's (RSS, PSS) in bytes; PSS counts shared pages by share. 0 where gone."""
     rss = pss = 0
@@ -148,14 +158,17 @@ def resident_bytes(pid: int) -> tuple[int, int]:
 def end(processes: Iterable[Process], *, limit_seconds: float = 30) -> None:
     """End processes by id: TERM, then KILL for those that stay. Raises UnreachableError."""
     left = {process.pid: process for process in processes}
-    for number, limit in ((signal.SIGTERM, limit_seconds), (signal.SIGKILL, 10.0)):
+
+    def remaining() -> bool:
+        for pid in [pid for pid in left if not _alive(pid)]:
+            del left[pid]
+        return bool(left)
+
+    for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in left:
             _signal(pid, number)
-        deadline = time.monotonic() + limit
-        while left and time.monotonic() < deadline:
-            left = {pid: process for pid, process in left.items() if _alive(pid)}
-            time.sleep(0.05)
-        if not left:
+        late = wait_for(lambda: not remaining(), lambda: len(left), Patience(limit_seconds))
+        if not late:
             return
     names = ", ".join(f"{process.command} ({pid})" for pid, process in left.items())
     raise UnreachableError(f"these processes do not end: {names}")

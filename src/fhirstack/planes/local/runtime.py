@@ -3,7 +3,6 @@
 import http.client
 import shutil
 import subprocess
-import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from fhirstack.bundle.programs import last_lines, run
 from fhirstack.errors import UnreachableError
+from fhirstack.patience import Patience, wait_for
 from fhirstack.planes.local import processes
 from fhirstack.planes.local.account import Account, make_directory, remove_tree, write_file
 from fhirstack.planes.local.stack import HOST, OFFSETS, Stack, is_free
@@ -26,6 +26,9 @@ from fhirstack.services.workload import (
 
 PLANE = "local"
 RESTARTS_UNTIL_FAILED = 3
+COMPUTING_SECONDS = 10
+"""So much more time on a CPU is a sign that a process is at work on its start."""
+PROBE_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -166,21 +169,33 @@ class Runtime:
                 self.supervisor.start(name)
 
     def wait(self, name: str) -> None:
-        """Wait until a workload's probe answers. Raises UnreachableError with its last lines."""
+        """Wait until a workload's probe answers, while its log grows or its processes compute.
+
+        Raises UnreachableError with its last lines.
+        """
         workload = next(w for w in self.workloads if w.name == name)
-        deadline = time.monotonic() + workload.start_limit_seconds
         starts: set[int] = set()
-        while not self.ready(workload):
+
+        def sign() -> tuple[int, int, int]:
             info = self.supervisor.processes()[name]
             if info.pid:
                 starts.add(info.pid)
             if info.state is State.FATAL or len(starts) > RESTARTS_UNTIL_FAILED:
                 raise self._failure(name, "keeps failing")
-            if time.monotonic() > deadline:
-                raise self._failure(
-                    name, f"is not ready after {workload.start_limit_seconds} seconds"
-                )
-            time.sleep(0.1)
+            return self._sign(name, info.pid)
+
+        patience = Patience(workload.start_limit_seconds)
+        late = wait_for(lambda: self.ready(workload), sign, patience)
+        if late:
+            raise self._failure(name, f"is not ready: {late}")
+
+    def _sign(self, name: str, pid: int) -> tuple[int, int, int]:
+        """Return what changes while a process is on its way: its log, and its computing."""
+        try:
+            size = self.stack.path("log", f"{name}.log").stat().st_size
+        except FileNotFoundError:
+            size = 0
+        return pid, size, int(processes.cpu_seconds(pid) // COMPUTING_SECONDS)
 
     def ready(self, workload: Workload) -> bool:
         """Ask a workload's probe once."""
@@ -271,7 +286,7 @@ def _probe(name: str, wanted: Probe, stack: Stack) -> bool:
     number = stack.port(name, wanted.port)
     if isinstance(wanted, HttpProbe):
         # Not httpx: its TLS set-up costs more than asking, and this asks again and again.
-        with closing(http.client.HTTPConnection(HOST, number, timeout=5)) as connection:
+        with closing(http.client.HTTPConnection(HOST, number, timeout=PROBE_SECONDS)) as connection:
             try:
                 connection.request("GET", wanted.path)
                 return connection.getresponse().status == 200

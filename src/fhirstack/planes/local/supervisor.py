@@ -5,7 +5,6 @@ import hashlib
 import http.client
 import subprocess
 import sys
-import time
 import xmlrpc.client
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from supervisor.xmlrpc import SupervisorTransport
 
 from fhirstack.bundle.programs import last_lines
 from fhirstack.errors import UnreachableError
+from fhirstack.patience import Patience, wait_for
 from fhirstack.planes.local.account import Account
-from fhirstack.planes.local.processes import MARK
+from fhirstack.planes.local.processes import MARK, of_stack
 from fhirstack.services.workload import Workload
 
 REVISION = "STACK_REVISION"
@@ -151,7 +151,7 @@ class Supervisor:
             return False
         return True
 
-    def start_daemon(self, owner: Account, *, limit_seconds: float = 20) -> None:
+    def start_daemon(self, owner: Account, *, limit_seconds: float = 120) -> None:
         """Start supervisord and wait until it answers. Raises UnreachableError."""
         command = [sys.executable, "-m", "supervisor.supervisord"]
         command += ["-c", str(self.root / "config/supervisord.conf")]
@@ -166,14 +166,12 @@ class Supervisor:
             check=False,
             **owner.process_options,
         )
-        deadline = time.monotonic() + limit_seconds
-        while not self.running():
-            if time.monotonic() > deadline:
-                raise UnreachableError(
-                    "supervisord does not start\n" + last_lines(self.root / "log/supervisord.log"),
-                    where=str(self.root),
-                )
-            time.sleep(0.05)
+        log = self.root / "log/supervisord.log"
+        late = wait_for(self.running, lambda: last_lines(log), Patience(limit_seconds))
+        if late:
+            raise UnreachableError(
+                f"supervisord does not start: {late}\n{last_lines(log)}", where=str(self.root)
+            )
 
     def reload(self) -> None:
         """Make supervisord take its configuration file: restart what changed, drop what is gone.
@@ -209,13 +207,14 @@ class Supervisor:
         """Stop a process and wait until it ended."""
         self._call("stopProcess", name)
 
-    def shutdown(self, *, limit_seconds: float = 90) -> None:
+    def shutdown(self, *, limit_seconds: float = 2 * STOP_LIMIT_SECONDS) -> None:
         """Stop every process, the last started first, then supervisord itself."""
         pid = int(self._call("getPID"))
         self._call("shutdown")
-        deadline = time.monotonic() + limit_seconds
-        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
-            time.sleep(0.05)
+        gone = Path(f"/proc/{pid}")
+        wait_for(
+            lambda: not gone.exists(), lambda: len(of_stack(self.root)), Patience(limit_seconds)
+        )
 
     def _call(self, method: str, *arguments: Any) -> Any:
         transport = SupervisorTransport(None, None, f"unix://{self._socket}")
