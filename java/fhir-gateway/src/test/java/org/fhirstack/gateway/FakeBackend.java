@@ -150,19 +150,37 @@ public final class FakeBackend implements AutoCloseable {
         return true;
     }
 
+    /** Answers like HAPI, and with a fault when an entry asks for it: {@code lost} gets none, {@code last} the last. */
     private ObjectNode answers(JsonNode request) {
         ObjectNode bundle = Json.object().put("resourceType", "Bundle").put("type", "transaction-response");
-        ArrayNode entries = bundle.putArray("entry");
+        List<JsonNode> answers = new ArrayList<>();
+        List<JsonNode> late = new ArrayList<>();
         for (JsonNode entry : request.path("entry")) {
             String url = entry.path("request").path("url").asText();
-            ObjectNode answer = entries.addObject();
-            if (entry.path("request").path("method").asText().equals("GET") && url.contains("?")) {
-                answer.set("resource", bundle(url.replaceFirst("\\?.*", ""), Query.parse(url.replaceFirst(".*?\\?",
-                        ""))));
+            if (!url.contains("lost")) {
+                (url.contains("last") ? late : answers).add(answerTo(entry.path("request").path("method").asText(), url));
             }
-            answer.putObject("response").put("status", "200 OK").put("location", origin() + "/fhir/" + url);
         }
+        answers.addAll(late);
+        bundle.putArray("entry").addAll(answers);
         return bundle;
+    }
+
+    private ObjectNode answerTo(String method, String url) {
+        ObjectNode answer = Json.object();
+        ObjectNode response = Json.object().put("status", "200 OK");
+        if (!method.equals("GET")) {
+            response.put("location", url.replaceFirst("\\?.*", "/found") + "/_history/1");
+        } else if (url.contains("?")) {
+            answer.set("resource", bundle(url.replaceFirst("\\?.*", ""), Query.parse(url.replaceFirst(".*?\\?", ""))));
+        } else if (store.containsKey(url)) {
+            answer.set("resource", store.get(url));
+        } else {
+            response.put("status", "404 Not Found");
+            response.putObject("outcome").put("resourceType", "OperationOutcome");
+        }
+        answer.set("response", response);
+        return answer;
     }
 
     private static void answer(HttpExchange x, int status, byte[] body) throws IOException {

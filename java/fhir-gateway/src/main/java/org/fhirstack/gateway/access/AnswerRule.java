@@ -17,8 +17,18 @@ public sealed interface AnswerRule {
     record Pages(Page page) implements AnswerRule {
     }
 
-    /** A batch or transaction: each answer by the page of its request, where it is a search (else null). */
-    record Each(List<Page> pages) implements AnswerRule {
+    /** A batch or transaction: as many answers as there were requests, each of the kind that its request brings. */
+    record Each(List<Expected> expected) implements AnswerRule {
+    }
+
+    /**
+     * What the answer to one entry of a bundle may hold, besides an outcome.
+     *
+     * @param type   of the resource that was read or written, or that was searched
+     * @param page   how a searchset or history is judged; null when the answer is no such bundle
+     * @param tagged true when a resource in the answer must carry one of the user's tags
+     */
+    record Expected(String type, Page page, boolean tagged) {
     }
 
     Pass PASS = new Pass();

@@ -4,12 +4,14 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.request.FhirUrl;
@@ -21,13 +23,16 @@ import org.fhirstack.gateway.request.Query;
  */
 final class BundleRules {
     private static final int MOST_ENTRIES = 5_000;
+    private static final Set<String> PARTIAL = Set.of("_summary", "_elements");
 
     private final Access access;
     /** Existing resources that must be the user's, by type. */
     private final Map<String, Set<String>> inside = new TreeMap<>();
     private final Set<String> written = new LinkedHashSet<>();
-    private final List<AnswerRule.Page> pages = new ArrayList<>();
-    private boolean judged;
+    private final List<AnswerRule.Expected> expected = new ArrayList<>();
+    /** Where each condition of a transaction stands. */
+    private final Map<String, Integer> conditions = new HashMap<>();
+    private boolean transaction;
     private boolean filtered;
 
     BundleRules(Access access) {
@@ -43,6 +48,7 @@ final class BundleRules {
         if (!entries.isMissingNode() && !entries.isArray() || entries.size() > MOST_ENTRIES) {
             throw Refusal.malformed("Bundle.entry must be a list of at most " + MOST_ENTRIES + " entries.");
         }
+        transaction = type.equals("transaction");
         ObjectNode out = Json.object().put("resourceType", "Bundle").put("type", type);
         ArrayNode list = Json.array();
         int index = 0;
@@ -60,17 +66,8 @@ final class BundleRules {
         }
         checkExisting();
         return new Verdict(Outgoing.write("POST", "", query, Json.write(out)),
-                judged ? new AnswerRule.Each(List.copyOf(pages(list.size()))) : AnswerRule.PASS,
-                judged && filtered ? access.filter() : null, Set.copyOf(written), type);
-    }
-
-    private List<AnswerRule.Page> pages(int size) {
-        AnswerRule.Page none = new AnswerRule.Page("", AnswerRule.Mode.PLAIN, "", "");
-        List<AnswerRule.Page> all = new ArrayList<>();
-        for (int i = 0; i < size; i++) {
-            all.add(pages.get(i) == null ? none : pages.get(i));
-        }
-        return all;
+                new AnswerRule.Each(List.copyOf(expected)), filtered ? access.filter() : null, Set.copyOf(written),
+                type);
     }
 
     private ObjectNode entry(JsonNode entry) {
@@ -92,14 +89,16 @@ final class BundleRules {
             out.put("fullUrl", fullUrl.asText());
         }
         ObjectNode asked = Json.object().put("method", method);
-        pages.add(null);
         switch (method) {
-            case "GET" -> get(entry, url, query, asked);
+            case "GET" -> expected.add(get(entry, url, query, asked));
             case "POST" -> post(entry, url, query, asked, out);
             case "PUT" -> put(entry, url, query, asked, out);
             case "PATCH" -> patch(entry, url, query, asked, out);
             case "DELETE" -> delete(entry, url, query, asked);
             default -> throw Refusal.malformed("request.method must be GET, POST, PUT, PATCH or DELETE.");
+        }
+        if (!method.equals("GET")) {
+            expected.add(new AnswerRule.Expected(url.type(), null, false));
         }
         for (String condition : List.of("ifMatch", "ifNoneMatch", "ifModifiedSince")) {
             if (request.path(condition).isTextual() && (condition.equals("ifMatch") || !access.user.android())) {
@@ -110,7 +109,7 @@ final class BundleRules {
         return out;
     }
 
-    private void get(JsonNode entry, FhirUrl url, Query query, ObjectNode asked) {
+    private AnswerRule.Expected get(JsonNode entry, FhirUrl url, Query query, ObjectNode asked) {
         needShape(url, FhirUrl.Kind.TYPE, FhirUrl.Kind.INSTANCE, FhirUrl.Kind.VERSION, FhirUrl.Kind.INSTANCE_HISTORY);
         access.user.need("GET", url.type());
         if (entry.has("resource")) {
@@ -118,11 +117,9 @@ final class BundleRules {
         }
         if (url.kind() == FhirUrl.Kind.TYPE) {
             Search search = Search.of(access, url.type(), query);
-            pages.set(pages.size() - 1, search.page());
-            judged = true;
             filtered |= search.filter() != null;
             asked.put("url", join(url.path(), search.query()));
-            return;
+            return new AnswerRule.Expected(url.type(), search.page(), false);
         }
         boolean needsTags = access.filtered("GET", url.type(), Query.EMPTY, url.id());
         if (needsTags && url.kind() != FhirUrl.Kind.INSTANCE) {
@@ -130,17 +127,16 @@ final class BundleRules {
         }
         if (needsTags) {
             mustBeInside(url);
+            filtered = true;
         }
         if (!query.onlyHas(url.kind() == FhirUrl.Kind.INSTANCE_HISTORY
                 ? Set.of("_format", "_pretty", "_count", "_since", "_at")
                 : Set.of("_format", "_pretty", "_summary", "_elements"))) {
             throw Refusal.malformed("this interaction takes no such parameters.");
         }
-        if (url.kind() == FhirUrl.Kind.INSTANCE_HISTORY) {
-            pages.set(pages.size() - 1, new AnswerRule.Page(url.type(), AnswerRule.Mode.PLAIN, "", ""));
-            judged = true;
-        }
-        asked.put("url", join(url.path(), query));
+        asked.put("url", join(url.path(), needsTags ? query.without(PARTIAL) : query));
+        return new AnswerRule.Expected(url.type(), url.kind() == FhirUrl.Kind.INSTANCE_HISTORY
+                ? new AnswerRule.Page(url.type(), AnswerRule.Mode.PLAIN, "", "") : null, needsTags);
     }
 
     private void post(JsonNode entry, FhirUrl url, Query query, ObjectNode asked, ObjectNode out) {
@@ -150,7 +146,9 @@ final class BundleRules {
         access.judgeBody(resource, "POST", url.type(), null);
         JsonNode condition = entry.path("request").path("ifNoneExist");
         if (!condition.isMissingNode()) {
-            asked.put("ifNoneExist", WriteRules.condition(url.type(), condition.asText(""), access));
+            String text = WriteRules.condition(url.type(), condition.asText(""), access);
+            alone(url.type(), Query.parse(text.substring(text.indexOf('?') + 1)));
+            asked.put("ifNoneExist", text);
         }
         write(url, asked, out, resource, url.type());
     }
@@ -160,7 +158,7 @@ final class BundleRules {
         JsonNode resource = body(entry, url.type());
         access.judgeBody(resource, "PUT", url.type(), url.id());
         if (url.id() == null) {
-            write(url, asked, out, resource, join(url.type(), access.conditional(url.type(), query)));
+            write(url, asked, out, resource, condition(url.type(), query));
             return;
         }
         control(query);
@@ -174,7 +172,7 @@ final class BundleRules {
         access.user.need("PATCH", url.type());
         JsonNode patch = PatchRules.judge(entry.path("resource"), url.type(), access);
         if (url.id() == null) {
-            write(url, asked, out, patch, join(url.type(), access.conditional(url.type(), query)));
+            write(url, asked, out, patch, condition(url.type(), query));
             return;
         }
         control(query);
@@ -190,7 +188,7 @@ final class BundleRules {
         }
         written.add(url.type());
         if (url.id() == null) {
-            asked.put("url", join(url.type(), access.conditional(url.type(), query)));
+            asked.put("url", condition(url.type(), query));
             return;
         }
         control(query);
@@ -202,6 +200,29 @@ final class BundleRules {
         written.add(url.type());
         out.set("resource", resource);
         asked.put("url", target);
+    }
+
+    private String condition(String type, Query query) {
+        access.conditional(type, query);
+        alone(type, query);
+        return join(type, query);
+    }
+
+    /**
+     * Refuses a condition that another entry of the transaction has: both would be one resource, which FHIR R4 forbids
+     * (http.html, "Transaction Processing Rules"), and HAPI answers, and does, only one of them.
+     */
+    private void alone(String type, Query query) {
+        if (!transaction) {
+            return;
+        }
+        String key = type + "?" + query.params().stream().map(p -> Query.of(p.name(), p.value()).encode()).sorted()
+                .distinct().collect(Collectors.joining("&"));
+        Integer other = conditions.putIfAbsent(key, expected.size());
+        if (other != null) {
+            throw Refusal.malformed("its condition is that of Bundle.entry[" + other + "], so both are the same "
+                    + type + "; a transaction may have one entry for each resource.");
+        }
     }
 
     private static JsonNode body(JsonNode entry, String type) {

@@ -17,6 +17,10 @@ public final class BundleStream extends OutputStream {
     public interface Entries {
         /** The entry as it goes on; null drops it. */
         byte[] judge(int index, byte[] entry) throws IOException;
+
+        /** All entries were judged; there were this many. */
+        default void end(int count) {
+        }
     }
 
     /** Writes {@code Bundle.link} anew. */
@@ -179,6 +183,9 @@ public final class BundleStream extends OutputStream {
     public void finish() {
         if (!bundle || depth != 0 || inString) {
             throw notBundle();
+        }
+        if (entries != null) {
+            entries.end(index);
         }
     }
 

@@ -5,19 +5,24 @@ import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.fhirstack.gateway.Json;
 
 /**
  * What decides about one entry of a bundle, read as a token stream.
  *
- * @param mode  {@code search.mode}, empty when absent
- * @param type  of the resource, null when the entry has none
- * @param codes of the resource's tags in the asked system
+ * @param mode    {@code search.mode}, empty when absent
+ * @param type    of the resource, null when the entry has none
+ * @param codes   of the resource's tags in the asked system
+ * @param written the type in {@code response.location}, null when the entry is no answer to a write
  */
-record EntryFacts(String mode, String type, List<String> codes) {
+record EntryFacts(String mode, String type, List<String> codes, String written) {
+    private static final Pattern LOCATION = Pattern.compile("(?:.*/)?([A-Z][A-Za-z]+)/[^/]+(?:/_history/[^/]*)?");
 
     static EntryFacts read(byte[] entry, String system) throws IOException {
         String mode = "";
+        String location = "";
         Resource resource = new Resource(null, List.of());
         try (JsonParser p = Json.factory().createParser(entry)) {
             p.nextToken();
@@ -27,27 +32,30 @@ record EntryFacts(String mode, String type, List<String> codes) {
                 if (field.equals("resource") && value == JsonToken.START_OBJECT) {
                     resource = Resource.read(p, system, false);
                 } else if (field.equals("search") && value == JsonToken.START_OBJECT) {
-                    mode = mode(p);
+                    mode = member(p, "mode");
+                } else if (field.equals("response") && value == JsonToken.START_OBJECT) {
+                    location = member(p, "location");
                 } else {
                     p.skipChildren();
                 }
             }
         }
-        return new EntryFacts(mode, resource.type(), resource.codes());
+        Matcher written = LOCATION.matcher(location);
+        return new EntryFacts(mode, resource.type(), resource.codes(), written.matches() ? written.group(1) : null);
     }
 
-    private static String mode(JsonParser p) throws IOException {
-        String mode = "";
+    private static String member(JsonParser p, String name) throws IOException {
+        String text = "";
         while (p.nextToken() == JsonToken.FIELD_NAME) {
             String field = p.currentName();
             p.nextToken();
-            if (field.equals("mode")) {
-                mode = p.getText();
+            if (field.equals(name)) {
+                text = p.getText();
             } else {
                 p.skipChildren();
             }
         }
-        return mode;
+        return text;
     }
 
     /** The head of a resource. */

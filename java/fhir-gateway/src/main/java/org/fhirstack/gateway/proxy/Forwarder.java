@@ -23,6 +23,7 @@ import org.fhirstack.gateway.token.User;
 /** Sends what was permitted to the backend and brings its answer back: judged, and with public addresses. */
 public final class Forwarder {
     private static final int LONGEST_HISTORY = 32 << 20;
+    private static final int HELD_ANSWERS = 1 << 20;
     private static final List<String> PASSED_BACK = List.of("ETag", "Last-Modified");
     private static final List<String> ADDRESSES = List.of("Location", "Content-Location", "Link");
 
@@ -120,9 +121,12 @@ public final class Forwarder {
     private void bundle(Verdict verdict, User user, InputStream body, OutputStream out) throws IOException {
         PageJudge judge = new PageJudge(user, verdict.filter(), ignoreRules, links, backendBase);
         if (verdict.rule() instanceof AnswerRule.Each each) {
-            BundleStream stream = new BundleStream(out, array -> array, judge.answers(each.pages()));
+            // So that answers which do not fit are refused as a whole; a long one breaks off instead.
+            HeldStream held = new HeldStream(out, HELD_ANSWERS);
+            BundleStream stream = new BundleStream(held, array -> array, judge.answers(each.expected()));
             copy(body, stream);
             stream.finish();
+            held.release();
             return;
         }
         AnswerRule.Page page = ((AnswerRule.Pages) verdict.rule()).page();

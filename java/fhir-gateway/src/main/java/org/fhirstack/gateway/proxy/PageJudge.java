@@ -44,31 +44,70 @@ final class PageJudge {
     }
 
     /** The judge of the answers to a batch or transaction. */
-    BundleStream.Entries answers(List<AnswerRule.Page> pages) {
-        return (index, entry) -> {
-            AnswerRule.Page page = index < pages.size() ? pages.get(index) : null;
-            if (page == null) {
-                throw new Refusal(502, "backend-answer", "The FHIR server gave more answers than were asked for.");
+    BundleStream.Entries answers(List<AnswerRule.Expected> expected) {
+        return new BundleStream.Entries() {
+            @Override
+            public byte[] judge(int index, byte[] entry) throws IOException {
+                if (index >= expected.size()) {
+                    throw unlike(expected.size(), "more answers than there were entries");
+                }
+                return answer(expected.get(index), index, entry);
             }
-            return page.type().isEmpty() ? entry : nested(Json.parse(entry), page);
+
+            @Override
+            public void end(int count) {
+                if (count != expected.size()) {
+                    throw unlike(count, "only " + count + " answers to " + expected.size() + " entries");
+                }
+            }
         };
     }
 
-    private byte[] nested(JsonNode answer, AnswerRule.Page page) throws IOException {
-        if (answer.path("resource") instanceof ObjectNode bundle
-                && bundle.path("resourceType").asText().equals("Bundle")) {
-            if (bundle.has("link")) {
-                bundle.set("link", rewrite(bundle.path("link"), page));
+    /** An answer must be one that its request can have: nothing else shows whose answer it is. */
+    private byte[] answer(AnswerRule.Expected expected, int index, byte[] entry) throws IOException {
+        EntryFacts facts = EntryFacts.read(entry, system());
+        if (facts.written() != null && !facts.written().equals(expected.type())) {
+            throw unlike(index, "what was written is of type " + facts.written());
+        }
+        if (facts.type() == null || facts.type().equals("OperationOutcome")) {
+            return entry;
+        }
+        if (!facts.type().equals(expected.page() == null ? expected.type() : "Bundle")) {
+            throw unlike(index, "the answer is of type " + facts.type());
+        }
+        if (expected.page() != null) {
+            return nested(Json.parse(entry), expected.page(), index);
+        }
+        if (expected.tagged() && !filter.inside(facts.codes())) {
+            throw Refusal.denied("outside", "Bundle.entry[" + index + "]: this " + facts.type()
+                    + " is not in your assignments.");
+        }
+        return entry;
+    }
+
+    private static Refusal unlike(int index, String what) {
+        return new Refusal(502, "backend-answer", "The FHIR server's answers do not fit the entries that were sent: "
+                + "Bundle.entry[" + index + "], " + what + ". What it has written stays written.");
+    }
+
+    private byte[] nested(JsonNode answer, AnswerRule.Page page, int index) throws IOException {
+        ObjectNode bundle = (ObjectNode) answer.path("resource");
+        if (bundle.has("link")) {
+            bundle.set("link", rewrite(bundle.path("link"), page));
+        }
+        ArrayNode kept = Json.array();
+        for (JsonNode entry : bundle.path("entry")) {
+            EntryFacts facts = EntryFacts.read(Json.write(entry), system());
+            if (facts.type() != null && !facts.mode().equals("include") && !facts.type().equals("OperationOutcome")
+                    && !facts.type().equals(page.type())) {
+                throw unlike(index, "a " + facts.type() + " was found by a search of " + page.type());
             }
-            if (page.mode() != Mode.PLAIN && bundle.has("entry")) {
-                ArrayNode kept = Json.array();
-                for (JsonNode entry : bundle.path("entry")) {
-                    if (keep(page.mode(), EntryFacts.read(Json.write(entry), system()))) {
-                        kept.add(entry);
-                    }
-                }
-                bundle.set("entry", kept);
+            if (page.mode() == Mode.PLAIN || keep(page.mode(), facts)) {
+                kept.add(entry);
             }
+        }
+        if (bundle.has("entry")) {
+            bundle.set("entry", kept);
         }
         return Json.write(answer);
     }

@@ -91,7 +91,7 @@ class StreamsTest {
                     {"tag":[{"system":"s","code":"no"}]}}],"meta":{"tag":[{"system":"t","code":"no"},
                     {"code":"yes","system":"s","extra":{"a":[1]}}]},"name":[{"family":"x"}]},"search":{"mode":"include"}}
                     """.getBytes(StandardCharsets.UTF_8), "s");
-            assertEquals(new EntryFacts("include", "Patient", List.of("yes")), facts);
+            assertEquals(new EntryFacts("include", "Patient", List.of("yes"), null), facts);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
