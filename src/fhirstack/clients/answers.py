@@ -35,28 +35,28 @@ def problems(wanted: Answer, pages: list[Page], values: Mapping[str, str]) -> li
         if page.status not in wanted.status:
             allowed = " or ".join(map(str, wanted.status))
             return [f"answered {page.status}, not {allowed}{reason(page.body)}"]
-    quoted = {name: re.escape(value) for name, value in values.items()}
     return [
-        *(problem for page in pages for problem in _each(wanted, page, quoted)),
+        *(problem for page in pages for problem in _each(wanted, page, values)),
         *_together(wanted, [page.body for page in pages], values),
     ]
 
 
-def _each(wanted: Answer, page: Page, quoted: Mapping[str, str]) -> Iterable[str]:
+def _each(wanted: Answer, page: Page, values: Mapping[str, str]) -> Iterable[str]:
+    quoted = {name: re.escape(value) for name, value in values.items()}
     body = page.body if isinstance(page.body, dict) else {}
     if wanted.resource and body.get("resourceType") != wanted.resource:
         yield f"is {body.get('resourceType') or 'no resource'}, not {wanted.resource}"
     if wanted.bundle and body.get("type") != wanted.bundle:
         yield f"is a bundle of type {body.get('type')}, not {wanted.bundle}"
-    for path, pattern in wanted.values.items():
-        expected = filled(pattern, quoted)
+    for written, pattern in wanted.values.items():
+        path, expected = filled(written, values), filled(pattern, quoted)
         seen = [text(value) for value in found(page.body, path)]
         wrong = [value for value in seen if not re.fullmatch(expected, value, re.DOTALL)]
         if not seen:
             yield f"has no {path}, which must be {expected}"
         elif wrong:
             yield f"{path} is {wrong[0][:120]}, not {expected}"
-    for path in wanted.absent:
+    for path in filled(wanted.absent, values):
         if found(page.body, path):
             yield f"has {path}"
     for name, pattern in wanted.headers.items():
@@ -76,11 +76,12 @@ def _together(wanted: Answer, bodies: list[Any], values: Mapping[str, str]) -> I
             yield f"{name} is there, and must not be"
     if wanted.only is not None:
         types = {str(item.get("resourceType")) for item in resources}
-        for unwanted in sorted(types - set(wanted.only)):
+        for unwanted in sorted(types - set(filled(wanted.only, values))):
             yield f"holds {unwanted}"
     count = sum(len(found(body, "entry[]")) for body in bodies)
-    if wanted.entries is not None and count != wanted.entries:
-        yield f"has {count} entries, not {wanted.entries}"
+    expected = None if wanted.entries is None else filled(str(wanted.entries), values)
+    if expected is not None and expected != str(count):
+        yield f"has {count} entries, not {expected}"
     if wanted.pages:
         if len(bodies) < wanted.pages:
             yield f"came in {len(bodies)} pages, not {wanted.pages} or more"

@@ -39,9 +39,10 @@ def json_of(value: Any, values: Mapping[str, str]) -> Any:
 def _items(value: Any, values: Mapping[str, str]) -> Iterator[Any]:
     match value:
         case {"$repeat": times, "$of": content, **rest} if not rest:
-            items = [str(n) for n in range(1, times + 1)] if isinstance(times, int) else times
+            times = filled(times, values)
+            items = times if isinstance(times, list) else range(1, int(times) + 1)
             for number, item in enumerate(items, 1):
-                given = {"n": str(number), "item": filled(item, values)}
+                given = {"n": str(number), "item": str(item)}
                 yield json_of(content, {**values, **given})
         case _:
             yield json_of(value, values)

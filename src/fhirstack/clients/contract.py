@@ -64,7 +64,7 @@ class Request(Model):
     """A JSON body. See `fhirstack.clients.bodies` for ``$base64`` and ``$repeat``."""
     text: str | None = None
     gzip: bool = False
-    """Compressed, with ``Content-Encoding: gzip``, in chunks of unknown number."""
+    """Compressed, with ``Content-Encoding: gzip``."""
 
     @model_validator(mode="after")
     def _one_body(self) -> Self:
@@ -90,8 +90,8 @@ class Answer(Model):
     """Entries that are there, as ``Type/id``."""
     lacks: tuple[str, ...] = ()
     """Entries that are not there."""
-    entries: int | None = None
-    """The number of entries."""
+    entries: int | Text | None = None
+    """The number of entries; a text is one with a placeholder."""
     values: dict[str, str] = Field(default_factory=dict)
     """By path (`fhirstack.clients.paths`): a pattern that each value there matches whole."""
     absent: tuple[str, ...] = ()

@@ -81,7 +81,7 @@ def _judge(found: Contract, file: str) -> None:
                 remedy="name it in `needs`, or `keep` it in an earlier step",
             )
         try:
-            json_of(step.request.json_body, dict.fromkeys(names(_texts(step)), ""))
+            json_of(step.request.json_body, dict.fromkeys(names(_texts(step)), "1"))
         except ValueError as error:
             raise FhirstackError(str(error), where=where, remedy="docs/clients.md") from None
         for source in step.source.split(","):
@@ -95,6 +95,7 @@ def _texts(step: Step) -> list[Any]:
     request, answer = step.request, step.answer
     return [
         request.url, request.headers, request.form, request.json_body, request.text,
-        list(answer.has), list(answer.lacks), answer.values, answer.headers,
+        list(answer.has), list(answer.lacks), list(answer.only or ()), list(answer.absent),
+        answer.entries, answer.values, answer.headers, list(step.keep.values()),
         [list(items) for items in step.each.values()],
     ]  # fmt: skip

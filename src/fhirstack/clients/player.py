@@ -60,7 +60,7 @@ def wires(
         headers |= {name.lower(): value for name, value in request.headers.items()}
         sent = {name: value for name, value in filled(headers, here).items() if value}
         url = filled(request.url, here)
-        yield here, Wire(request.method, url, sent, body, chunked=request.gzip)
+        yield here, Wire(request.method, url, sent, body)
 
 
 def play(
@@ -120,7 +120,7 @@ class _Replay:
             yield "; ".join(wrong[:5])
             return
         for name, path in step.keep.items():
-            kept = found(pages[-1].body, path)
+            kept = found(pages[-1].body, filled(path, here))
             if kept:
                 self.known[name] = text(kept[0])
             else:

@@ -5,7 +5,7 @@ version of it), so the target of the request line is handed to it beside the add
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -21,8 +21,6 @@ class Wire:
     url: str
     headers: Mapping[str, str]
     body: bytes | None = None
-    chunked: bool = False
-    """Sent in chunks, as of a body whose length the client does not know."""
 
     def __str__(self) -> str:
         return f"{self.method} {self.url}"
@@ -38,16 +36,10 @@ def send(client: httpx.Client, wire: Wire) -> httpx.Response:
         wire.method,
         origin,
         headers=dict(wire.headers),
-        content=_chunks(wire.body) if wire.chunked and wire.body else wire.body,
+        content=wire.body,
         extensions={
             "target": (target or "/").encode("ascii"),
             "timeout": client.timeout.as_dict(),
         },
     )
     return client.send(request)
-
-
-def _chunks(body: bytes, size: int = 8192) -> Iterator[bytes]:
-    """Yield pieces of the size that OkHttp writes."""
-    for start in range(0, len(body), size):
-        yield body[start : start + size]

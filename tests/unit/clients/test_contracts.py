@@ -2,7 +2,8 @@
 
 import pytest
 
-from fhirstack.clients.load import parse
+from fhirstack.clients.load import contract, parse
+from fhirstack.clients.player import wires
 from fhirstack.errors import FhirstackError
 
 CONTRACT = """
@@ -68,3 +69,14 @@ def test_a_fault_is_named_with_its_place(old, new, said):
 def test_dates_stay_texts():
     text = CONTRACT.replace('/{x_id}"}', '/{x_id}", json: {birthDate: 2020-01-02, n: 1.5}}')
     assert parse(text, "x").steps[1].request.json_body == {"birthDate": "2020-01-02", "n": 1.5}
+
+
+def test_each_step_of_the_real_contracts_has_a_source_and_can_be_written():
+    """What the types do not say: `wires` makes all of it from what the contract itself names."""
+    found = contract("android")
+    given = dict.fromkeys(found.needs, "1")
+    given |= {name: "1" for step in found.steps for name in step.keep}
+    given |= {"fhir": "https://f.example/fhir", "root": "https://f.example", "issuer": "https://k"}
+    sent = [wire for step in found.steps for _, wire in wires(found, step, given)]
+    assert len(sent) > len(found.steps)
+    assert all(wire.url.startswith("https://") for wire in sent)

@@ -12,7 +12,7 @@ from fhirstack.clients.contract import Answer, Request
 from fhirstack.clients.paths import found
 from fhirstack.clients.values import filled, names
 
-VALUES = {"a": "1", "team": "t/2"}
+VALUES = {"a": "1", "team": "t/2", "letter": "b", "dots": "a.c"}
 
 
 def test_only_placeholders_are_filled():
@@ -67,12 +67,13 @@ def test_base64_and_repetition():
             "first",
             {"$repeat": 2, "$of": {"url": "X/{n}"}},
             {"$repeat": ["p", "{team}"], "$of": "{n}-{item}"},
+            {"$repeat": "{a}", "$of": "once"},
         ],
         "data": {"$base64": [{"op": "add", "value": "{a}"}]},
         "plain": {"$base64": "{a}"},
     }
     body = json_of(written, VALUES)
-    assert body["entry"] == ["first", {"url": "X/1"}, {"url": "X/2"}, "1-p", "2-t/2"]
+    assert body["entry"] == ["first", {"url": "X/1"}, {"url": "X/2"}, "1-p", "2-t/2", "once"]
     assert json.loads(base64.b64decode(body["data"])) == [{"op": "add", "value": "1"}]
     assert base64.b64decode(body["plain"]) == b"1"
 
@@ -105,6 +106,11 @@ FINE = [Page(200, {"etag": 'W/"1"'}, bundle("a", "b", total=2)), Page(200, {}, b
         ({"entries": 2}, FINE, "has 3 entries, not 2"),
         ({"values": {"total": "[0-9]+"}}, FINE[:1], None),
         ({"values": {"total": "{a}"}}, FINE[:1], "total is 2, not 1"),
+        ({"values": {"entry[resource.id={letter}].resource.id": "b"}}, FINE[:1], None),
+        ({"values": {"entry[resource.id={letter}].resource.id": "c"}}, FINE[:1], "is b, not c"),
+        ({"values": {"link": "{dots}"}}, [Page(200, {}, {"link": "a.c"})], None),
+        ({"values": {"link": "{dots}"}}, [Page(200, {}, {"link": "abc"})], "is abc"),
+        ({"entries": "{team}"}, FINE, "has 3 entries, not t/2"),
         ({"values": {"total": "2"}}, FINE, "has no total"),
         ({"absent": ["link"]}, FINE, None),
         ({"absent": ["total"]}, FINE, "has total"),
