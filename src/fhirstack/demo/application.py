@@ -41,11 +41,12 @@ def declared(app_id: str = "opensrp") -> Application:
     That is the Composition and the Binaries that it names, and nothing else.
     """
     *_, composition = application_resources(app_id, sync_strategy="CareTeam")
-    named = (reference.partition("/") for reference in references(composition))
+    named = [reference.partition("/") for reference in references(composition)]
     return Application(
         id=app_id,
         public_compositions=(composition["id"],),
         public_binaries=tuple(name for kind, _, name in named if kind == "Binary"),
+        public_parameters=tuple(name for kind, _, name in named if kind == "Parameters"),
     )
 
 

@@ -120,6 +120,9 @@ class Application(Model):
     public_binaries: tuple[Identifier, ...] = Field(
         default=(), description="Ids of the Binaries that the app reads before login"
     )
+    public_parameters: tuple[Identifier, ...] = Field(
+        default=(), description="Ids of the Parameters that the app reads before login"
+    )
 
 
 class FhirServer(Model):

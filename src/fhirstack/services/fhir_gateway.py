@@ -13,14 +13,24 @@ PAGE_LINK_SECRET = "gateway-page-links"  # noqa: S105 - a secret's name
 def render_allowed_queries(application: Application) -> str:
     """Return the exact list of what may be read without a token: the app's own configuration.
 
-    OpenSRP's own list opens every Binary, every Composition and posted bundles (reference 7.1
-    to 7.3). The gateway refuses such a list at start.
+    The app first asks for its ImplementationGuide by name, then for the Composition, in the
+    version that the guide names, and for the Binaries and Parameters that the Composition names
+    (opensrp/fhircore ``AppSettingViewModel``, 2.0.0 to 2.2.2). OpenSRP's own list opens every
+    Binary, every Composition and posted bundles (reference 7.1 to 7.3). The gateway refuses such
+    a list at start.
     """
-    reads = [f"Composition/{name}" for name in application.public_compositions]
-    reads += [f"Binary/{name}" for name in application.public_binaries]
-    searches = [("Composition", {"identifier": application.id})]
-    searches += [("Composition", {"_id": name}) for name in application.public_compositions]
-    searches += [("Binary", {"_id": name}) for name in application.public_binaries]
+    public = {
+        "Composition": application.public_compositions,
+        "Binary": application.public_binaries,
+        "Parameters": application.public_parameters,
+    }
+    named = [(kind, name) for kind, names in public.items() for name in names]
+    reads = [f"{kind}/{name}" for kind, name in named]
+    searches = [
+        ("ImplementationGuide", {"name:exact": application.id}),
+        ("Composition", {"identifier": application.id}),
+        *((kind, {"_id": name}) for kind, name in named),
+    ]
     common = {
         "requestType": "GET",
         "allowExtraParams": False,

@@ -94,17 +94,24 @@ def test_the_issuer_is_what_keycloak_calls_itself():
     assert issuer == f"{hostname[1]}/realms/opensrp"
 
 
-def test_without_an_applications_ids_only_its_composition_is_open():
+def test_without_an_applications_ids_only_its_guide_and_composition_are_open():
     found = json.loads(fhir_gateway.render_allowed_queries(Application(id="app")))
     assert [(e["path"], e["queryParams"]) for e in found["entries"]] == [
-        ("Composition", {"identifier": "app"})
+        ("ImplementationGuide", {"name:exact": "app"}),
+        ("Composition", {"identifier": "app"}),
     ]
 
 
 def test_what_is_open_is_exact_and_only_read():
-    application = Application(id="app", public_compositions=("c",), public_binaries=("b", "d"))
+    application = Application(
+        id="app",
+        public_compositions=("c",),
+        public_binaries=("b", "d"),
+        public_parameters=("p",),
+    )
     entries = json.loads(fhir_gateway.render_allowed_queries(application))["entries"]
-    assert len(entries) == 7
+    assert len(entries) == 10
+    assert ("Parameters", {"_id": "p"}) in [(e["path"], e["queryParams"]) for e in entries]
     for entry in entries:
         assert entry["requestType"] == "GET"
         assert not entry["allowExtraParams"]

@@ -20,10 +20,25 @@ public final class AllowList {
     public static final AllowList EMPTY = new AllowList(List.of());
     /** What an application may need before its user logs in. Nothing here may hold data about patients. */
     public static final Set<String> TYPES = Set.of("Binary", "Composition", "ImplementationGuide", "Parameters");
-    private static final Set<String> HARMLESS = Set.of("_format", "_pretty", "_count");
     private static final Set<String> FIELDS = Set.of("path", "queryParams", "allowExtraParams", "allParamsRequired",
             "requestType", "methodType", "allowUnauthenticatedRequests");
+    /** What names exactly what is read. */
     private static final Set<String> EXACT = Set.of("_id", "identifier");
+    private static final String GUIDE = "ImplementationGuide";
+    /** How the app names its guide; older versions send {@code name}, which HAPI would read as "begins with". */
+    private static final String GUIDE_NAME = "name:exact";
+    /** What may be added to any entry: it changes how the answer looks, never what is read. */
+    private static final Map<String, Pattern> HARMLESS = Map.of(
+            "_format", Pattern.compile("json|application/(fhir[+ ])?json"),
+            "_pretty", Pattern.compile("true|false"),
+            "_count", Pattern.compile("[0-9]{1,9}"));
+    /** What the app adds when it asks for the newest guide that it can read: fewer guides, and their order. */
+    private static final Map<String, Pattern> OF_GUIDES = Map.of(
+            "context-quantity", Pattern.compile("(eq|le|lt|ge|gt)?[0-9]{1,10}"),
+            "_sort", Pattern.compile("-?context-quantity"));
+    /** The parameter by which an application asks for its own, by type. */
+    private static final Map<String, String> OF_APPLICATION = Map.of("Composition", "identifier", GUIDE, GUIDE_NAME);
+    private static final Pattern APPLICATION = Pattern.compile("[^,|$\\\\\\p{Cntrl}]{1,100}");
     private static final Pattern VALUE = Pattern.compile("[A-Za-z0-9._:/-]+(\\|[A-Za-z0-9._:/-]+)?|\\|[A-Za-z0-9._:/-]+");
     private static final String ANY = "ANY_VALUE";
 
@@ -40,26 +55,73 @@ public final class AllowList {
         this.entries = List.copyOf(entries);
     }
 
-    /** True when an entry matches this GET; {@code anonymous} asks for entries that need no token. */
-    public boolean allows(FhirUrl url, Query query, boolean anonymous) {
-        boolean shaped = switch (url.kind()) {
-            case TYPE, INSTANCE, VERSION -> true;
-            default -> false;
-        };
-        return shaped && entries.stream().anyMatch(e -> (e.open() || !anonymous) && e.path().equals(url.path())
-                && matches(e, query));
+    /**
+     * What the backend is asked when an entry matches this GET; null when none does.
+     *
+     * @param anonymous only entries that need no token
+     */
+    public Query opened(FhirUrl url, Query query, boolean anonymous) {
+        Query asked = spelled(url, query);
+        for (Query.Param p : asked.params()) {
+            if (asked.values(p.name()).size() > 1) {
+                return null;
+            }
+        }
+        String ids = url.kind() == FhirUrl.Kind.TYPE ? asked.single("_id") : null;
+        List<String> each = ids == null ? List.of() : List.of(ids.split(",", -1));
+        boolean found = each.size() < 2 ? matches(url, asked, anonymous) : each.stream().allMatch(id -> matches(url,
+                asked.without(Set.of("_id")).plus("_id", id), anonymous));
+        return found ? asked : null;
     }
 
-    private static boolean matches(Entry entry, Query query) {
+    /**
+     * True for the search by which an application asks for its own, when this list opens such searches and not this
+     * one: nothing is there for it. The answer is the same whether the store has that application or not.
+     */
+    public boolean unknown(FhirUrl url, Query query) {
+        String name = url.kind() == FhirUrl.Kind.TYPE ? OF_APPLICATION.get(url.type()) : null;
+        Query asked = spelled(url, query);
+        return name != null && asked.values(name).size() == 1 && APPLICATION.matcher(asked.single(name)).matches()
+                && entries.stream().anyMatch(e -> e.open() && e.path().equals(url.path())
+                && e.params().keySet().equals(Set.of(name)))
+                && asked.params().stream().allMatch(p -> p.name().equals(name)
+                || asked.values(p.name()).size() == 1 && harmless(url.type(), p));
+    }
+
+    private static Query spelled(FhirUrl url, Query query) {
+        return GUIDE.equals(url.type()) ? query.renamed("name", GUIDE_NAME) : query;
+    }
+
+    private boolean matches(FhirUrl url, Query query, boolean anonymous) {
+        String path = switch (url.kind()) {
+            case TYPE, INSTANCE -> url.path();
+            // A guide names its Composition with a version, or without one: the app then asks for the history.
+            case VERSION, INSTANCE_HISTORY -> url.type().equals("Composition") ? url.type() + "/" + url.id()
+                    : url.path();
+            default -> null;
+        };
+        return path != null && entries.stream().anyMatch(e -> (e.open() || !anonymous) && e.path().equals(path)
+                && matches(e, url.type(), query));
+    }
+
+    private static boolean matches(Entry entry, String type, Query query) {
         for (Query.Param p : query.params()) {
             String wanted = entry.params().get(p.name());
-            boolean ok = wanted == null ? HARMLESS.contains(p.name())
+            boolean ok = wanted == null ? harmless(type, p)
                     : wanted.equals(ANY) ? !p.value().isBlank() : wanted.equals(p.value());
             if (!ok) {
                 return false;
             }
         }
-        return entry.params().keySet().stream().allMatch(name -> query.values(name).size() == 1);
+        return entry.params().keySet().stream().allMatch(query::has);
+    }
+
+    private static boolean harmless(String type, Query.Param p) {
+        Pattern value = HARMLESS.get(p.name());
+        if (value == null && type.equals(GUIDE)) {
+            value = OF_GUIDES.get(p.name());
+        }
+        return value != null && value.matcher(p.value()).matches();
     }
 
     /** Reads and judges a file; the list must not be used when there are problems. */
@@ -156,12 +218,15 @@ public final class AllowList {
         if (!instance && params.isEmpty()) {
             problems.add(where + "a type without parameters opens every resource of it; name _id or identifier");
         }
-        params.forEach((name, value) -> value(name, value, open, where, problems));
+        String type = String.valueOf(url.type());
+        params.forEach((name, value) -> value(type, name, value, open, where, problems));
     }
 
-    private static void value(String name, String value, boolean open, String where, List<String> problems) {
-        if (!EXACT.contains(name)) {
-            problems.add(where + "only _id and identifier can be named, not " + name);
+    private static void value(String type, String name, String value, boolean open, String where,
+            List<String> problems) {
+        if (!EXACT.contains(name) && !(type.equals(GUIDE) && name.equals(GUIDE_NAME))) {
+            problems.add(where + "only _id and identifier can be named (" + GUIDE_NAME + " of " + GUIDE + " too), not "
+                    + name);
         }
         if (value.equals(ANY) && open) {
             problems.add(where + "ANY_VALUE for " + name + " opens every resource of the type; give the exact value");

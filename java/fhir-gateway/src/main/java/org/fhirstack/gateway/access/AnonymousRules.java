@@ -3,6 +3,7 @@ package org.fhirstack.gateway.access;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.Set;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.request.FhirUrl;
@@ -23,8 +24,11 @@ public final class AnonymousRules {
     }
 
     public Verdict judge(GatewayRequest request) {
-        if (request.method().equals("GET") && allowList.allows(request.url(), request.query(), true)) {
-            return Verdict.pass(Outgoing.get(request.url().path(), request.query()), "open");
+        if (request.method().equals("GET")) {
+            Verdict read = read(request.url(), request.query(), allowList, true);
+            if (read != null) {
+                return read;
+            }
         }
         if (request.method().equals("POST") && request.url().kind() == FhirUrl.Kind.BASE
                 && request.query().isEmpty()) {
@@ -34,6 +38,20 @@ public final class AnonymousRules {
             }
         }
         throw Refusal.token("no-token", "This needs a bearer token.");
+    }
+
+    /** What the allow-list says to a GET; null when it says nothing. */
+    static Verdict read(FhirUrl url, Query query, AllowList allowList, boolean anonymous) {
+        Query asked = allowList.opened(url, query, anonymous);
+        if (asked != null) {
+            Outgoing out = Outgoing.get(url.path(), asked);
+            String reason = anonymous ? "open" : "allow-list";
+            return url.id() != null && url.kind() != FhirUrl.Kind.INSTANCE_HISTORY ? Verdict.pass(out, reason)
+                    : new Verdict(out, new AnswerRule.Pages(new AnswerRule.Page(url.type(), AnswerRule.Mode.PLAIN, "",
+                    "")), null, Set.of(), reason);
+        }
+        return allowList.unknown(url, query) ? new Verdict(Outgoing.get(url.path(), query), AnswerRule.NOTHING, null,
+                Set.of(), "unknown-application") : null;
     }
 
     /** True when a body is worth reading before the sender is known. */
@@ -82,8 +100,8 @@ public final class AnonymousRules {
             int question = text.indexOf('?');
             FhirUrl url = FhirUrl.parse(question < 0 ? text : text.substring(0, question));
             Query query = Query.parse(question < 0 ? "" : text.substring(question + 1));
-            return !allowList.allows(url, query, true) ? null
-                    : query.isEmpty() ? url.path() : url.path() + "?" + query.encode();
+            Query asked = allowList.opened(url, query, true);
+            return asked == null ? null : Outgoing.get(url.path(), asked).target();
         } catch (Refusal refusal) {
             return null;
         }

@@ -31,7 +31,12 @@ public sealed interface AnswerRule {
     record Expected(String type, Page page, boolean tagged) {
     }
 
+    /** Nothing is asked of the backend: a search that found nothing. */
+    record Nothing() implements AnswerRule {
+    }
+
     Pass PASS = new Pass();
+    Nothing NOTHING = new Nothing();
     Tagged TAGGED = new Tagged();
 
     /** How the entries of a page are judged. */

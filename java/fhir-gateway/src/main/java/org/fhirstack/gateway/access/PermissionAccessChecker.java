@@ -47,8 +47,11 @@ public final class PermissionAccessChecker implements AccessChecker {
         if (request.method().equals("PATCH")) {
             throw Refusal.denied("patch", "PATCH is allowed only inside a transaction.");
         }
-        if (request.method().equals("GET") && services.allowList().allows(url, request.query(), false)) {
-            return Verdict.pass(Outgoing.get(url.path(), request.query()), "allow-list");
+        if (request.method().equals("GET") && url.type() != null) {
+            Verdict open = AnonymousRules.read(url, request.query(), services.allowList(), false);
+            if (open != null && (open.rule() != AnswerRule.NOTHING || !user.may("GET", url.type()))) {
+                return open;
+            }
         }
         String chosen = request.query().plus(request.form()).single(LOCATIONS);
         Query query = request.query().without(Set.of(LOCATIONS));

@@ -24,8 +24,9 @@ record Search(Query query, AnswerRule.Page page, SyncFilter filter) {
         }
         AnswerRule.Mode mode = reach.includes() ? AnswerRule.Mode.INCLUDES : AnswerRule.Mode.PLAIN;
         if (reach.includes() && filter != null) {
-            // Judging included entries needs their tags, which a partial answer may not have.
-            narrowed = narrowed.without(Set.of("_elements", "_summary"));
+            // Judging included entries needs their tags, which a partial answer may not have; a count has no entries.
+            narrowed = narrowed.without("count".equals(query.single("_summary")) ? Set.of("_elements")
+                    : Set.of("_elements", "_summary"));
         }
         return new Search(narrowed, new AnswerRule.Page(type, mode, filter == null ? "" : filter.fingerprint(),
                 access.chosenLocations()), filter);

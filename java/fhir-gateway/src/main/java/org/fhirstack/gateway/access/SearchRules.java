@@ -17,8 +17,10 @@ public final class SearchRules {
             "below", "above", "identifier", "of-type");
     private static final Set<String> COMMON = Set.of("_id", "_tag", "_profile", "_security", "_source",
             "_lastUpdated", "_language");
-    private static final Set<String> ONCE = Set.of("_count", "_offset", "_total", "_summary", "_elements", "_pretty",
-            "_format", "_contained");
+    /** Where a page starts; FHIR Web asks with the second, which HAPI takes without a page id too. */
+    private static final Set<String> START = Set.of("_offset", "_getpagesoffset");
+    private static final Set<String> ONCE = Set.of("_count", "_offset", "_getpagesoffset", "_total", "_summary",
+            "_elements", "_pretty", "_format", "_contained");
     private static final Set<String> REFUSED = Set.of("_filter", "_query", "_text", "_content", "_contained",
             "_containedType");
 
@@ -43,6 +45,9 @@ public final class SearchRules {
 
     public static Reach of(String type, Query query) {
         SearchRules rules = new SearchRules(type);
+        if (START.stream().filter(query::has).count() > 1) {
+            throw Refusal.malformed("A search starts at _offset or at _getpagesoffset, not at both.");
+        }
         for (Query.Param p : query.params()) {
             if (ONCE.contains(p.name())) {
                 query.single(p.name());
@@ -60,12 +65,12 @@ public final class SearchRules {
         }
         switch (plain) {
             case "_include", "_revinclude" -> include(name, value);
-            case "_sort" -> sort(value);
+            case "_sort" -> sort(name, value);
             case "_list" -> list(name, value);
-            case "_format" -> format(value);
+            case "_format" -> format(name, value);
             case "_total" -> oneOf(name, value, "none", "estimate", "accurate");
             case "_summary" -> oneOf(name, value, "true", "false", "text", "data", "count");
-            case "_count", "_offset" -> number(name, value);
+            case "_count", "_offset", "_getpagesoffset" -> number(name, value);
             case "_elements", "_pretty", "_contained" -> plain(name);
             default -> criterion(name, 0);
         }
@@ -141,10 +146,13 @@ public final class SearchRules {
         }
     }
 
-    /** Sorting by what another resource holds tells what it holds. */
-    private static void sort(String value) {
-        for (String key : value.split(",", -1)) {
-            word(key.startsWith("-") ? key.substring(1) : key);
+    /** Sorting by what another resource holds tells what it holds. Empty keys, which FHIR Web sends, sort nothing. */
+    private static void sort(String name, String value) {
+        plain(name);
+        for (String key : value.split(",")) {
+            if (!key.isEmpty()) {
+                word(key.startsWith("-") ? key.substring(1) : key);
+            }
         }
     }
 
@@ -158,7 +166,8 @@ public final class SearchRules {
         reached.add("List");
     }
 
-    private static void format(String value) {
+    private static void format(String name, String value) {
+        plain(name);
         if (!List.of("json", "application/json", "application/fhir+json", "application/fhir json").contains(value)) {
             throw Refusal.malformed("Only JSON is served.");
         }
@@ -171,12 +180,14 @@ public final class SearchRules {
     }
 
     private static void number(String name, String value) {
+        plain(name);
         if (!value.matches("[0-9]{1,9}")) {
             throw Refusal.malformed("The parameter " + name + " must be a number.");
         }
     }
 
     private static void oneOf(String name, String value, String... allowed) {
+        plain(name);
         if (!List.of(allowed).contains(value)) {
             throw Refusal.malformed("The parameter " + name + " has a value that is not allowed.");
         }

@@ -1,5 +1,6 @@
 package org.fhirstack.gateway.proxy;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.ByteArrayOutputStream;
@@ -11,6 +12,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.access.AnswerRule;
 import org.fhirstack.gateway.access.PageLinks;
@@ -47,9 +49,21 @@ public final class Forwarder {
 
     /** @param user null when the request needed no token */
     void forward(Verdict verdict, User user, Exchange exchange) throws IOException {
+        if (verdict.rule() == AnswerRule.NOTHING) {
+            exchange.response().setContentType("application/fhir+json;charset=UTF-8");
+            exchange.response().getOutputStream().write(Json.write(nothing(exchange.base() + "/"
+                    + verdict.outgoing().target())));
+            return;
+        }
         try (Backend.Answer answer = send(verdict, exchange)) {
             deliver(verdict, user, answer, exchange);
         }
+    }
+
+    private static ObjectNode nothing(String self) {
+        ObjectNode bundle = Json.object().put("resourceType", "Bundle").put("type", "searchset").put("total", 0);
+        bundle.putArray("link").addObject().put("relation", "self").put("url", self);
+        return bundle;
     }
 
     private Backend.Answer send(Verdict verdict, Exchange exchange) {

@@ -209,17 +209,23 @@ public final class GatewayServlet extends HttpServlet {
     }
 
     private static FhirUrl url(String uri) {
-        if (uri.equals("/fhir") || uri.equals("/fhir/")) {
+        if (uri.equals("/fhir")) {
             return FhirUrl.parse("");
         }
         if (uri.startsWith("/fhir/")) {
-            return FhirUrl.parse(uri.substring("/fhir/".length()));
+            return FhirUrl.parse(plain(uri.substring("/fhir/".length())));
         }
         // OpenSRP's app asks for its endpoints beside /fhir, FHIR Web below it.
         if (FhirUrl.CUSTOM_TYPES.stream().anyMatch(t -> uri.equals("/" + t) || uri.startsWith("/" + t + "/"))) {
-            return FhirUrl.parse(uri.substring(1));
+            return FhirUrl.parse(plain(uri.substring(1)));
         }
         throw new Refusal(404, "not-found", "There is nothing here; FHIR is served below /fhir.");
+    }
+
+    /** Without the slashes that clients put at the end of a base and of a path. */
+    private static String plain(String path) {
+        String plain = path.startsWith("/") ? path.substring(1) : path;
+        return plain.endsWith("/") ? plain.substring(0, plain.length() - 1) : plain;
     }
 
     private void smart(HttpServletResponse response) throws IOException {

@@ -31,6 +31,9 @@ public record FhirUrl(Kind kind, String type, String id, String version, String 
         if (!ALLOWED.matcher(path).matches()) {
             throw Refusal.malformed("The path has characters that no FHIR path needs.");
         }
+        if (path.contains("//")) {
+            throw Refusal.malformed("The path has two slashes in a row.");
+        }
         if (path.isEmpty()) {
             return new FhirUrl(Kind.BASE, null, null, null, null);
         }

@@ -75,6 +75,12 @@ public final class Query {
                 ? new Query(params.stream().filter(p -> !names.contains(p.name())).toList()) : this;
     }
 
+    /** The same, with one name in the place of another. */
+    public Query renamed(String from, String to) {
+        return has(from) ? new Query(params.stream().map(p -> p.name().equals(from) ? new Param(to, p.value()) : p)
+                .toList()) : this;
+    }
+
     public boolean isEmpty() {
         return params.isEmpty();
     }

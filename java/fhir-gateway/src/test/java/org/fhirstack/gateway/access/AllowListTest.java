@@ -33,8 +33,14 @@ class AllowListTest {
         return Cases.of("allow-list-matches.json", one -> {
             FhirUrl url = FhirUrl.parse(one.path("path").asText());
             Query query = Query.parse(one.path("query").asText());
-            assertEquals(one.path("open").asBoolean(), list.allows(url, query, true));
-            assertEquals(one.path("user").asBoolean(one.path("open").asBoolean()), list.allows(url, query, false));
+            Query open = list.opened(url, query, true);
+            assertEquals(one.path("open").asBoolean(), open != null);
+            assertEquals(one.path("user").asBoolean(one.path("open").asBoolean()),
+                    list.opened(url, query, false) != null);
+            if (one.has("sent")) {
+                assertEquals(one.path("sent").asText(), open.encode());
+            }
+            assertEquals(one.path("unknown").asBoolean(), list.unknown(url, query) && open == null);
         });
     }
 
