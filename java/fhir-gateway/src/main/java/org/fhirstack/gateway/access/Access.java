@@ -87,7 +87,7 @@ final class Access {
         }
         user.need("GET", type);
         judge(reach);
-        return query;
+        return ChainRules.apply(this, type, query, reach.chains());
     }
 
     /** Types whose resources make the server do things for whoever wrote them. */

@@ -14,11 +14,11 @@ record Search(Query query, AnswerRule.Page page, SyncFilter filter) {
     static Search of(Access access, String type, Query query) {
         SearchRules.Reach reach = SearchRules.of(type, query);
         access.judge(reach);
-        Query narrowed = query;
+        Query narrowed = ChainRules.apply(access, type, query, reach.chains());
         SyncFilter filter = null;
         if (access.filtered("GET", type, query, null)) {
             filter = access.filter();
-            narrowed = query.plus("_tag", filter.tagValue());
+            narrowed = narrowed.plus("_tag", filter.tagValue());
         } else if (access.user.android() && reach.includes()) {
             filter = access.filter();
         }

@@ -1,5 +1,6 @@
 package org.fhirstack.gateway.access;
 
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Set;
@@ -27,6 +28,7 @@ public final class SearchRules {
     private final String base;
     private final Set<String> reached = new LinkedHashSet<>();
     private final Set<String> included = new LinkedHashSet<>();
+    private final List<Chain> chains = new ArrayList<>();
     private boolean includes;
 
     private SearchRules(String base) {
@@ -36,11 +38,20 @@ public final class SearchRules {
     /**
      * What a search reaches.
      *
-     * @param reached  types that decide which resources match ({@code _has}, chains, {@code _list})
+     * @param reached  types that decide which resources match ({@code _has}, {@code _list})
      * @param included types that are named as included
      * @param includes true when the answer can hold entries of other types
+     * @param chains   parameters that go through references; see {@link ChainRules}
      */
-    public record Reach(Set<String> reached, Set<String> included, boolean includes) {
+    public record Reach(Set<String> reached, Set<String> included, boolean includes, List<Chain> chains) {
+    }
+
+    /** A parameter such as {@code subject:Patient.organization}: its links, and what the last resource is asked. */
+    public record Chain(String name, List<Link> links, String last) {
+    }
+
+    /** One link of a chain; {@code type} is null where none is named. */
+    public record Link(String parameter, String type) {
     }
 
     public static Reach of(String type, Query query) {
@@ -54,7 +65,7 @@ public final class SearchRules {
             }
             rules.top(p.name(), p.value());
         }
-        return new Reach(rules.reached, rules.included, rules.includes);
+        return new Reach(rules.reached, rules.included, rules.includes, List.copyOf(rules.chains));
     }
 
     private void top(String name, String value) {
@@ -90,16 +101,14 @@ public final class SearchRules {
             criterion(s[3], depth + 1);
             return;
         }
-        int dot = name.indexOf('.');
-        if (dot >= 0) {
-            String[] head = name.substring(0, dot).split(":", -1);
-            if (head.length != 2) {
-                throw Refusal.malformed("A chained parameter must name the type that it goes through, such as"
-                        + " subject:Patient.name.");
-            }
-            word(head[0]);
-            reached.add(type(head[1]));
-            criterion(name.substring(dot + 1), depth + 1);
+        List<Link> links = new ArrayList<>();
+        String rest = name;
+        for (int dot = rest.indexOf('.'); dot >= 0 && !rest.startsWith("_has:"); dot = rest.indexOf('.')) {
+            links.add(link(rest.substring(0, dot)));
+            rest = rest.substring(dot + 1);
+        }
+        if (!links.isEmpty()) {
+            chain(name, links, rest, depth);
             return;
         }
         String[] s = name.split(":", -1);
@@ -113,6 +122,29 @@ public final class SearchRules {
         if (s.length == 2 && !MODIFIERS.contains(s[1]) && !FhirTypes.known(s[1])) {
             throw Refusal.malformed("A search parameter has a modifier that is not allowed.");
         }
+    }
+
+    private static Link link(String text) {
+        String[] head = text.split(":", -1);
+        if (head.length > 2) {
+            throw Refusal.malformed("A link of a chain is a parameter, or a parameter with a type.");
+        }
+        word(head[0]);
+        return new Link(head[0], head.length == 1 ? null : type(head[1]));
+    }
+
+    private void chain(String name, List<Link> links, String last, int depth) {
+        if (depth == 0) {
+            chains.add(new Chain(name, List.copyOf(links), last));
+        } else {
+            for (Link link : links) {
+                if (link.type() == null) {
+                    throw Refusal.malformed("A chain inside _has must name the types that it goes through.");
+                }
+                reached.add(link.type());
+            }
+        }
+        criterion(last, depth + links.size());
     }
 
     private void include(String name, String value) {

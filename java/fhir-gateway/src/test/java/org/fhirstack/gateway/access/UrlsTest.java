@@ -52,6 +52,8 @@ class UrlsTest {
             assertEquals(Cases.texts(one.path("reached")).toString(), reach.reached().toString());
             assertEquals(Cases.texts(one.path("included")).toString(), reach.included().toString());
             assertEquals(one.path("includes").asBoolean(), reach.includes());
+            assertEquals(Cases.texts(one.path("chains")), reach.chains().stream().map(c -> c.links().stream()
+                    .map(l -> l.parameter() + ":" + l.type()).toList() + "." + c.last()).toList());
         });
     }
 }
