@@ -10,8 +10,10 @@ from contextlib import closing
 import httpx
 
 from fhirstack.checks.check import Check, FailedError, SkippedError, require, status_is
+from fhirstack.checks.http2 import Http2, trust
 from fhirstack.checks.session import Session
-from fhirstack.model.site import Kind
+from fhirstack.model.site import Kind, WebService
+from fhirstack.services.edge import GATEWAY_PREFIX
 
 LEFT_DAYS = 14
 
@@ -141,6 +143,51 @@ def big_body(session: Session) -> str:
     return require(" 413 " in f"{answer} ", f"a body above the limit: {answer}")
 
 
+def refused_bodies(session: Session) -> str:
+    """Post what is refused, with small and large bodies; then ask as another client.
+
+    The bodies are empty lines with a request behind them: where the rest of a body is taken for
+    the next client's request, that one gets another answer than before, or none.
+    """
+    environment = session.environment
+    gateway = (GATEWAY_PREFIX + "/fhir", GATEWAY_PREFIX + "/fhir/metadata")
+    realm = f"/auth/realms/{environment.realm.name}"
+    userinfo = f"{realm}/protocol/openid-connect/userinfo"
+    ways: dict[WebService, tuple[str, str]] = {
+        "fhir": ("/fhir", "/fhir/metadata"),
+        "keycloak": (userinfo, f"{realm}/.well-known/openid-configuration"),
+        "web": gateway,
+        "superset": ("/api/v1/chart/", "/api/v1/me/"),
+    }
+    pairs, names = 0, []
+    for service, (refused, good) in ways.items():
+        if not environment.runs(service) or (service == "web" and not environment.runs("fhir")):
+            continue
+        names.append(service)
+        with _http2(session, service) as stranger, _http2(session, service) as other:
+            before = [client.ask("GET", good).status for client in (stranger, other)]
+            for size in (2_000, 300_000) * 10:
+                body = b"\r\n" * (size // 2) + b"GET /stolen HTTP/1.1\r\nHost: x\r\nX-Rest: "
+                kind = [("content-type", "application/fhir+json")]
+                answer = stranger.ask("POST", refused, kind, body)
+                what = f"{service}: a POST of {size} bytes without a token"
+                require(400 <= answer.status < 500, f"{what}: {answer.status}")
+                after = other.ask("GET", good).status
+                require(after == before[1], f"{what}; then another's GET: {after}, not {before[1]}")
+                pairs += 1
+    return f"{pairs} refused bodies, small and large, and the next request of another was whole" + (
+        f" ({', '.join(names)})"
+    )
+
+
+def _http2(session: Session, service: WebService) -> Http2:
+    name = session.environment.dns_name(service)
+    context = trust(
+        ssl.create_default_context(cafile=str(session.authority) if session.authority else None)
+    )
+    return Http2(name, (name, session.environment.edge.https_port), context)
+
+
 def closed_paths(session: Session) -> str:
     base = session.environment.url("keycloak")
     realm = session.environment.realm.name
@@ -210,6 +257,12 @@ CHECKS = (
     Check("edge.unknown-host", "dns.distinct", "Other names are refused", unknown_host),
     Check("edge.headers", "services.fhir-gateway", "Security headers are set", headers),
     Check("edge.big-token", "services.fhir-gateway", "Tokens with many roles pass", big_token),
+    Check(
+        "edge.refused-bodies",
+        "services.fhir-gateway",
+        "Refused bodies reach no other request",
+        refused_bodies,
+    ),
     Check("edge.big-body", "services.fhir-gateway", "Bodies above the limit are refused", big_body),
     Check(
         "edge.keycloak-closed",

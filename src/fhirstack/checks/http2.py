@@ -1,0 +1,132 @@
+"""A client of HTTP/2 that sends the head of a request, and its body when it is told to.
+
+httpx sends both at once; what an edge does with a body that comes after the answer can only be
+seen by who holds it back.
+"""
+
+import contextlib
+import socket
+import ssl
+from collections.abc import Iterable
+from typing import Self
+
+from h2.config import H2Configuration
+from h2.connection import H2Connection
+from h2.errors import ErrorCodes
+from h2.events import DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
+from h2.exceptions import StreamClosedError
+
+
+class Answer:
+    """What came back: the status (0 where there was none), the headers and the body."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.body = b""
+        self.ended = False
+
+    def take(self, event: Event, connection: H2Connection, stream: int) -> None:
+        """Add what an event of the stream tells."""
+        if getattr(event, "stream_id", None) != stream:
+            return
+        if isinstance(event, ResponseReceived):
+            self.headers = {str(name): str(value) for name, value in event.headers}
+            self.status = int(self.headers[":status"])
+        elif isinstance(event, DataReceived):
+            self.body += event.data
+            if event.flow_controlled_length:
+                connection.acknowledge_received_data(event.flow_controlled_length, stream)
+        elif isinstance(event, (StreamEnded, StreamReset)):
+            self.ended = True
+
+
+class Http2:
+    """One connection to ``name``; ``address`` is where it is reached. Raises OSError."""
+
+    def __init__(
+        self, name: str, address: tuple[str, int], trust: ssl.SSLContext, *, seconds: float = 30
+    ) -> None:
+        """Open it. ``trust`` offers h2; ``seconds``: how long it waits for each read."""
+        self._authority = f"{name}:{address[1]}"
+        plain = socket.create_connection(address, timeout=seconds)
+        try:
+            self._socket = trust.wrap_socket(plain, server_hostname=name)
+        except OSError:
+            plain.close()
+            raise
+        self._connection = H2Connection(H2Configuration(header_encoding="utf-8"))
+        self._connection.initiate_connection()
+        self._flush()
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it, whatever is under way."""
+        self._socket.close()
+
+    def _flush(self) -> None:
+        self._socket.sendall(self._connection.data_to_send())
+
+    def begin(
+        self, method: str, path: str, headers: Iterable[tuple[str, str]] = (), *, body: bool = False
+    ) -> int:
+        """Send the head of a request; ``body``: one follows. Return the stream."""
+        stream = self._connection.get_next_available_stream_id()
+        head = [(":method", method), (":path", path), (":scheme", "https")]
+        head += [(":authority", self._authority), *headers]
+        self._connection.send_headers(stream, head, end_stream=not body)
+        self._flush()
+        return stream
+
+    def send(self, stream: int, data: bytes) -> None:
+        """Send a part of a body that fits the window, with more to come."""
+        self._connection.send_data(stream, data)
+        self._flush()
+
+    def finish(self, stream: int, body: bytes = b"", *, already: bool = False) -> Answer:
+        """Send the body as far as it is wanted, and return the answer.
+
+        ``already``: the head said that no body follows.
+        """
+        answer, sent = Answer(), already
+        while not answer.ended:
+            while not sent:
+                room = self._connection.local_flow_control_window(stream)
+                part = body[: min(room, self._connection.max_outbound_frame_size)]
+                sent = len(part) == len(body)
+                if not sent and not part:
+                    break
+                body = body[len(part) :]
+                self._connection.send_data(stream, part, end_stream=sent)
+            self._flush()
+            data = self._socket.recv(65536)
+            if not data:
+                break
+            for event in self._connection.receive_data(data):
+                answer.take(event, self._connection, stream)
+        if not sent:
+            with contextlib.suppress(StreamClosedError):
+                self._connection.reset_stream(stream, ErrorCodes.CANCEL)
+            self._flush()
+        return answer
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        headers: Iterable[tuple[str, str]] = (),
+        body: bytes | None = None,
+    ) -> Answer:
+        """Send a whole request and return the answer."""
+        stream = self.begin(method, path, headers, body=body is not None)
+        return self.finish(stream, body or b"", already=body is None)
+
+
+def trust(context: ssl.SSLContext) -> ssl.SSLContext:
+    """Let a context offer HTTP/2 alone, and return it."""
+    context.set_alpn_protocols(["h2"])
+    return context
