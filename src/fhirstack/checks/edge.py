@@ -260,7 +260,7 @@ CHECKS = (
     Check(
         "edge.refused-bodies",
         "services.fhir-gateway",
-        "Refused bodies reach no other request",
+        "Refused bodies spoil no request",
         refused_bodies,
     ),
     Check("edge.big-body", "services.fhir-gateway", "Bodies above the limit are refused", big_body),
