@@ -100,4 +100,5 @@ def _load(platform: Platform, users: dict[str, str], patients: int, seed: int) -
 
     with bar, platform.fhir() as fhir:
         bundles = itertools.chain([first], programme.patients(patients, seed, progress=progress))
-        return programme.load(fhir, bundles, progress)
+        total = 1 + programme.bundle_count(patients, seed)
+        return programme.load(fhir, bundles, progress, total=total)

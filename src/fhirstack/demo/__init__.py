@@ -7,7 +7,7 @@ Use: create ``users()`` in Keycloak, then ``load(fhir, [transaction(programme(..
 from fhirstack.demo.fhir import Bundle, Named, Progress, Resource, transaction
 from fhirstack.demo.households import household_bundle
 from fhirstack.demo.load import Loaded, load
-from fhirstack.demo.patients import DEFAULT_SEED, patients
+from fhirstack.demo.patients import DEFAULT_SEED, bundle_count, patients
 from fhirstack.demo.people import (
     ADMINISTRATOR,
     ANDROID_PRACTITIONER,
@@ -37,6 +37,7 @@ __all__ = [
     "Progress",
     "Resource",
     "Team",
+    "bundle_count",
     "household_bundle",
     "load",
     "patients",

@@ -59,12 +59,14 @@ def load(
     workers: int = WORKERS,
     entries: int = ENTRIES,
     patience: float = PATIENCE,
+    total: int | None = None,
 ) -> Loaded:
     """Send transactions to the FHIR base of ``fhir`` and return what was sent.
 
     The first bundle is sent alone (the programme: others refer to it; and the server makes each
     tag's definition once). The others go ``workers`` at a time, at most ``entries`` resources in
-    one transaction, where what is referred to goes first. The iterable is read as needed.
+    one transaction, where what is referred to goes first. The iterable is read as needed;
+    ``total`` says how many it holds, for ``progress``.
     A failure that may pass is tried again, until nothing was stored for ``patience`` seconds.
     Raises CheckFailedError for what the server refuses, UnreachableError for what it does not
     answer; a repeat completes it.
@@ -72,14 +74,15 @@ def load(
     began = time.monotonic()
     stop = threading.Event()
     sender = _Sender(fhir, stop, entries, patience)
-    done = _Tally()
+    done, loaded = _Tally(), 0
     source = iter(bundles)
     pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="demo-load")
 
     def take(tally: _Tally) -> None:
-        nonlocal done
+        nonlocal done, loaded
         done += tally
-        progress("Loading resources", sum(done.resources.values()), None)
+        loaded += 1
+        progress("Loading", loaded, total)
 
     def finish(running: set[Future[_Tally]]) -> set[Future[_Tally]]:
         finished, running = wait(running, return_when=FIRST_COMPLETED)

@@ -29,6 +29,11 @@ def patients(
     yield from households(files, seed, teams())
 
 
+def bundle_count(n: int, seed: int = DEFAULT_SEED) -> int:
+    """Return how many transactions ``patients`` yields."""
+    return sum(1 for _ in household_sizes(n, seed))
+
+
 def households(files: Sequence[Path], seed: int, teams: Sequence[Team]) -> Iterator[Bundle]:
     """Yield a transaction for each household made of these Synthea files, in their order."""
     start = 0

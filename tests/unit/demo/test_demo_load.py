@@ -6,8 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
-from fhirstack.demo import load, transaction
+from fhirstack.demo import bundle_count, load, teams, transaction
 from fhirstack.demo.load import pieces
+from fhirstack.demo.patients import households
 from fhirstack.errors import CheckFailedError, UnreachableError
 
 Handler = Callable[[httpx.Request], httpx.Response]
@@ -74,13 +75,22 @@ def test_nothing_to_load():
         assert load(fhir, []).total == 0
 
 
-def test_progress_ends_at_the_number_of_resources():
+def test_progress_ends_at_the_total():
     calls: list[tuple[str, int, int | None]] = []
 
     with client(Server()) as fhir:
-        load(fhir, [bundle(1, 2), bundle(3)], lambda *call: calls.append(call))
+        load(fhir, [bundle(1, 2), bundle(3)], lambda *call: calls.append(call), total=2)
 
-    assert calls == [("Loading resources", 2, None), ("Loading resources", 3, None)]
+    assert calls == [("Loading", 1, 2), ("Loading", 2, 2)]
+
+
+@pytest.mark.parametrize("patients", [1, 2, 3, 7, 50, 119])
+def test_the_total_is_how_many_transactions_come(patients, make_patient, tmp_path):
+    files = [tmp_path / f"{number}.json" for number in range(patients)]
+    for number, file in enumerate(files):
+        file.write_text(json.dumps(make_patient(number)))
+
+    assert bundle_count(patients, 5) == len(list(households(files, 5, teams())))
 
 
 def test_transactions_are_bounded():
