@@ -76,6 +76,8 @@ public final class FakeBackend implements AutoCloseable {
             answer(x, 500, "stack trace of the server".getBytes(StandardCharsets.UTF_8));
         } else if (path.contains("$everything") || path.isEmpty()) {
             answer(x, 200, Json.write(bundle("Patient", query.plus("_revinclude", "x"))));
+        } else if (path.endsWith("/$expand")) {
+            answer(x, 200, Json.write(Json.object().put("resourceType", "ValueSet")));
         } else if (path.endsWith("/_history")) {
             answer(x, 200, Json.write(history(path.replace("/_history", ""))));
         } else if (path.contains("/")) {

@@ -29,6 +29,7 @@ public final class PermissionAccessChecker implements AccessChecker {
     private static final Set<String> HISTORY = Set.of("_format", "_pretty", "_count", "_since", "_at", "_offset",
             "_summary", "_elements");
     private static final Set<String> EVERYTHING = Set.of("_format", "_pretty", "_count", "_since", "_type", "_offset");
+    private static final Set<String> EXPANSION = Set.of("_format", "_pretty", "url", "filter", "count", "offset");
     private static final Set<String> PARTIAL = Set.of("_summary", "_elements");
     private static final String LOCATIONS = "_syncLocations";
 
@@ -85,7 +86,8 @@ public final class PermissionAccessChecker implements AccessChecker {
             case SYSTEM_SEARCH -> throw Refusal.denied("system", "Searching all types is not allowed.");
             case COMPARTMENT -> throw Refusal.denied("compartment", "Compartment searches are not allowed; search "
                     + "the type itself.");
-            case SYSTEM_OPERATION, TYPE_OPERATION -> throw Refusal.denied("operation", "The operation "
+            case TYPE_OPERATION -> expansion(request, query);
+            case SYSTEM_OPERATION -> throw Refusal.denied("operation", "The operation "
                     + url.operation() + " is not allowed.");
             default -> throw wrongMethod();
         };
@@ -192,6 +194,20 @@ public final class PermissionAccessChecker implements AccessChecker {
         return new Verdict(Outgoing.get(url.path(), query.without(PARTIAL)), new AnswerRule.Pages(new AnswerRule.Page(
                 url.type(), AnswerRule.Mode.HISTORY, access.filter().fingerprint(), access.chosenLocations())),
                 access.filter(), Set.of(), "history-judged");
+    }
+
+    /** The codes of a value set, which FHIR Web's forms offer; of terminology only, and of what the store holds. */
+    private Verdict expansion(GatewayRequest request, Query query) {
+        FhirUrl url = request.url();
+        if (!url.type().equals("ValueSet") || !url.operation().equals("$expand") || !request.method().equals("GET")) {
+            throw Refusal.denied("operation", "The operation " + url.operation() + " is not allowed.");
+        }
+        user.need("GET", "ValueSet");
+        only(query, EXPANSION);
+        if (!query.has("url")) {
+            throw Refusal.malformed("An expansion needs the parameter url, the canonical URL of a value set.");
+        }
+        return Verdict.pass(Outgoing.get(url.path(), query), "expansion");
     }
 
     private Verdict everything(GatewayRequest request, Query query, Access access) {

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.access.PermissionAccessChecker;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.GatewayRequest;
 import org.fhirstack.gateway.sync.Assignments;
@@ -13,15 +14,17 @@ import org.fhirstack.gateway.sync.Changes;
 import org.fhirstack.gateway.sync.Lookups;
 import org.fhirstack.gateway.token.User;
 
-/** OpenSRP's endpoints that are no resources of the backend. */
+/** OpenSRP's endpoints that are no resources of the backend, and its modes of others. */
 public final class CustomEndpoints {
     private final PractitionerDetail details;
     private final LocationHierarchy hierarchy;
+    private final ListEntries listEntries;
 
     /** @param kept how long answers are remembered */
     public CustomEndpoints(Lookups lookups, Assignments assignments, Changes changes, Duration kept) {
         details = new PractitionerDetail(lookups, assignments, changes, kept);
         hierarchy = new LocationHierarchy(lookups, assignments, changes, kept);
+        listEntries = new ListEntries(lookups);
     }
 
     /** The caches by name, for metrics. */
@@ -31,15 +34,23 @@ public final class CustomEndpoints {
         return caches;
     }
 
+    /** True for what is answered here. */
+    public static boolean answers(GatewayRequest request) {
+        return request.url().custom() || ListEntries.asked(request);
+    }
+
     /**
      * Judges and answers a request.
      *
      * @param user null without a token, which is refused
      * @param base of all links
      */
-    public Answer answer(GatewayRequest request, User user, String base) {
+    public Answer answer(GatewayRequest request, User user, PermissionAccessChecker.Services services, String base) {
         if (user == null) {
             throw Refusal.token("no-token", "This needs a bearer token.");
+        }
+        if (!request.url().custom()) {
+            return listEntries.answer(request, user, services, base);
         }
         boolean byForm = request.method().equals("POST") && request.url().kind() == FhirUrl.Kind.CUSTOM_SEARCH;
         if (!request.method().equals("GET") && !byForm) {

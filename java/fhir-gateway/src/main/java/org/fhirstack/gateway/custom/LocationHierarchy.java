@@ -24,7 +24,7 @@ import org.fhirstack.gateway.token.User;
 /** The endpoint LocationHierarchy: locations with all below them, as trees or as a list. */
 final class LocationHierarchy {
     private static final Set<String> KNOWN = Set.of("_id", "_syncLocations", "mode", "_count", "_page", "_sort",
-            "_summary", Selection.UPDATED, Selection.MIN, Selection.MAX, "filterInventory", "filter_mode_lineage",
+            "_summary", "summary", Selection.UPDATED, Selection.MIN, Selection.MAX, "filterInventory", "filter_mode_lineage",
             "stream");
     private static final int MOST_BYTES = 32 << 20;
     private static final int LOADS = 2;
@@ -55,7 +55,9 @@ final class LocationHierarchy {
         if (!list && (parameters.has("_summary") || parameters.has(Selection.UPDATED))) {
             throw Refusal.malformed("_summary and _lastUpdated need mode=list.");
         }
-        boolean onlyCount = parameters.oneOf("_summary", "false", "count", "false").equals("count");
+        // The app asks for the number of what it is about to fetch as "summary"; of trees it counts those.
+        boolean onlyCount = parameters.oneOf("_summary", "false", "count", "false").equals("count")
+                || parameters.oneOf("summary", "false", "count", "false").equals("count");
         boolean inventory = parameters.flag("filterInventory");
         if (inventory) {
             user.need("GET", "List");
@@ -63,8 +65,8 @@ final class LocationHierarchy {
         // The first changes how the original searches, the second how it writes; neither changes what is found.
         parameters.query().values("filter_mode_lineage").forEach(LocationHierarchy::flag);
         parameters.query().values("stream").forEach(LocationHierarchy::flag);
-        Paging paging = new Paging(parameters);
-        Asked asked = new Asked(parameters.query(), base + "/" + FhirUrl.LOCATION_HIERARCHY, onlyCount, paging);
+        Asked asked = new Asked(parameters.query(), base + "/" + FhirUrl.LOCATION_HIERARCHY, onlyCount,
+                new Paging(parameters), new PlaceOrder(parameters.text("_sort")));
         Predicate<Place> selection = Selection.of(parameters);
         Set<String> named = parameters.ids("_id");
         Set<String> chosen = parameters.query().values("_syncLocations").stream().allMatch(String::isBlank) ? Set.of()
@@ -83,7 +85,8 @@ final class LocationHierarchy {
     }
 
     /** What was asked for, besides the locations. */
-    private record Asked(Query query, String address, boolean onlyCount, Paging paging) {
+    private record Asked(Query query, String address, boolean onlyCount, Paging paging,
+            PlaceOrder order) {
     }
 
     private static void flag(String value) {
@@ -119,7 +122,7 @@ final class LocationHierarchy {
     }
 
     private static Answer list(Asked asked, String base, List<Place> found) {
-        List<Place> page = asked.onlyCount() ? List.of() : asked.paging().of(found);
+        List<Place> page = asked.onlyCount() ? List.of() : asked.paging().of(asked.order().of(found));
         SearchSet frame = asked.paging().frame(found.size(), asked.address());
         return new Answer(asked.onlyCount() ? "hierarchy-count" : "hierarchy-list", out -> frame.write(out,
                 !page.isEmpty(), entries -> {
@@ -137,7 +140,8 @@ final class LocationHierarchy {
                 || !kept.contains(p.parent())).toList();
         SearchSet frame = new SearchSet(tops.size(), asked.address()
                 + (asked.query().isEmpty() ? "" : "?" + asked.query().encode()));
-        return new Answer("hierarchy", out -> frame.write(out, !tops.isEmpty(), entries -> {
+        return new Answer(asked.onlyCount() ? "hierarchy-count" : "hierarchy", out -> frame.write(out,
+                !tops.isEmpty() && !asked.onlyCount(), entries -> {
             for (Place top : tops) {
                 SearchSet.entry(entries, null, o -> new TreeWriter(forest, kept).write(o, top));
             }

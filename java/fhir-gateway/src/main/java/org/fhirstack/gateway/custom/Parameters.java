@@ -34,6 +34,11 @@ final class Parameters {
         return new Parameters(query);
     }
 
+    /** Those of a search, of whatever names. */
+    static Parameters of(Query query) {
+        return new Parameters(query);
+    }
+
     Query query() {
         return query;
     }

@@ -165,8 +165,8 @@ public final class GatewayServlet extends HttpServlet {
             GatewayRequest details = new GatewayRequest(entry.id(), parsed.method(), parsed.url(), parsed.query(),
                     exchange.request()::getHeader, form ? new byte[0] : body.content(),
                     form ? Query.parse(new String(body.content(), StandardCharsets.UTF_8)) : Query.EMPTY);
-            if (parsed.url().custom()) {
-                Answer answer = custom.answer(details, user, exchange.base());
+            if (CustomEndpoints.answers(details)) {
+                Answer answer = custom.answer(details, user, services, exchange.base());
                 entry.reason(answer.reason());
                 if (!forwarder.send(answer, exchange)) {
                     entry.reason("not-modified");

@@ -49,8 +49,17 @@ public final class Lookups {
         }
     }
 
+    /** What a search finds that was judged already. */
+    public void each(Outgoing search, String type, Consumer<JsonNode> sink) {
+        each(search, type, sink, () -> true);
+    }
+
     private void each(String type, Query query, Consumer<JsonNode> sink, BooleanSupplier goOn) {
-        Outgoing next = Outgoing.search(type, query.has("_count") ? query : query.plus("_count", PAGE));
+        each(Outgoing.search(type, query.has("_count") ? query : query.plus("_count", PAGE)), type, sink, goOn);
+    }
+
+    private void each(Outgoing first, String type, Consumer<JsonNode> sink, BooleanSupplier goOn) {
+        Outgoing next = first;
         while (next != null && goOn.getAsBoolean()) {
             JsonNode page = backend.apply(next);
             next = null;
