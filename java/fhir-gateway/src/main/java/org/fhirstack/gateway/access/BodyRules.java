@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Map;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.fhir.Structure;
 import org.fhirstack.gateway.request.FhirTypes;
 import org.fhirstack.gateway.request.Query;
 
@@ -12,13 +13,14 @@ final class BodyRules {
     private BodyRules() {
     }
 
-    /** Parses a body that must be a resource of this type. */
+    /** Parses a body that must be a resource of this type, in FHIR's own shape. */
     static JsonNode resource(byte[] content, String type) {
         if (content.length == 0) {
             throw Refusal.malformed("This interaction needs a body.");
         }
         JsonNode node = Json.read(content);
         needType(node, type);
+        Structure.check(node);
         return node;
     }
 

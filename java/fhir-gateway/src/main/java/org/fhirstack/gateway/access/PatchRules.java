@@ -1,20 +1,25 @@
 package org.fhirstack.gateway.access;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.Base64;
+import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.regex.Pattern;
+import org.fhirstack.gateway.ElementPath;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.fhir.PatchStructure;
 
 /**
  * A patch inside a transaction: a Binary that holds a JSON Patch, or Parameters that hold a FHIRPath Patch. Android
  * users may not touch what decides whose resource it is.
  */
 final class PatchRules {
-    private static final Set<String> OPERATIONS = Set.of("add", "remove", "replace", "move", "copy", "test");
     private static final Set<String> PROTECTED = Set.of("meta", "id", "resourceType", "implicitRules", "contained");
+    private static final Pattern SEARCH = Pattern.compile("(?s)[^\\s]*[A-Z][A-Za-z]+/*\\?.*=.*");
     private static final Pattern PLAIN_PATH = Pattern.compile("[A-Z][A-Za-z]+(\\.[A-Za-z][A-Za-z0-9]*(\\[[0-9]+])?)*");
 
     private PatchRules() {
@@ -23,13 +28,13 @@ final class PatchRules {
     /** Judges a patch and returns it written anew. */
     static JsonNode judge(JsonNode body, String type, Access access) {
         return switch (body.path("resourceType").asText("")) {
-            case "Binary" -> jsonPatch(body, access);
+            case "Binary" -> jsonPatch(body, type, access);
             case "Parameters" -> fhirPatch(body, type, access);
             default -> throw Refusal.malformed("a PATCH entry needs a Binary with a JSON Patch, or Parameters.");
         };
     }
 
-    private static JsonNode jsonPatch(JsonNode binary, Access access) {
+    private static JsonNode jsonPatch(JsonNode binary, String type, Access access) {
         if (!binary.path("contentType").asText("").equals("application/json-patch+json")) {
             throw new Refusal(415, "media-type", "a patch in a Binary must be application/json-patch+json.");
         }
@@ -39,22 +44,23 @@ final class PatchRules {
         } catch (IllegalArgumentException e) {
             throw Refusal.malformed("Binary.data is not base64.");
         }
-        JsonNode patch = Json.read(data);
-        if (!patch.isArray()) {
+        JsonNode given = Json.read(data);
+        if (!given.isArray()) {
             throw Refusal.malformed("a JSON Patch is a list of operations.");
         }
-        for (JsonNode operation : patch) {
-            if (!operation.isObject() || !OPERATIONS.contains(operation.path("op").asText(""))) {
-                throw Refusal.malformed("the JSON Patch has an operation that does not exist.");
+        ArrayNode patch = Json.array();
+        for (JsonNode operation : given) {
+            for (String place : List.of("path", "from")) {
+                if (operation.path(place).isTextual()) {
+                    pointer(operation.path(place).asText(), access);
+                }
             }
-            pointer(operation.path("path").asText(""), access);
-            if (operation.has("from")) {
-                pointer(operation.path("from").asText(""), access);
+            ObjectNode judged = PatchStructure.check(operation, type, ElementPath.of("patch").item(patch.size()));
+            BodyRules.judgeReferences(judged, access);
+            if (judged.path("path").asText().endsWith("/reference")) {
+                BodyRules.judgeReferences(Json.object().set("reference", judged.path("value")), access);
             }
-            BodyRules.judgeReferences(operation, access);
-            if (operation.path("path").asText("").endsWith("/reference")) {
-                BodyRules.judgeReferences(Json.object().set("reference", operation.path("value")), access);
-            }
+            patch.add(judged);
         }
         ObjectNode out = Json.object().put("resourceType", "Binary").put("contentType", "application/json-patch+json");
         return out.put("data", Base64.getEncoder().encodeToString(Json.write(patch)));
@@ -84,16 +90,18 @@ final class PatchRules {
         return parameters;
     }
 
-    /** In a patch the text of a reference may also come as a bare value. */
+    /** In a patch the text of a reference may also come as a bare value, of any type that is a text. */
     private static void judgeStrings(JsonNode node, Access access) {
         for (JsonNode child : node) {
             if (child.isContainerNode()) {
                 judgeStrings(child, access);
             }
         }
-        JsonNode path = node.path("valueString");
-        if (path.isTextual() && path.asText().matches("[^\\s]*[A-Z][A-Za-z]+/?\\?.*=.*")) {
-            BodyRules.judgeReferences(Json.object().put("reference", path.asText()), access);
+        for (Map.Entry<String, JsonNode> member : node.properties()) {
+            JsonNode value = member.getValue();
+            if (member.getKey().startsWith("value") && value.isTextual() && SEARCH.matcher(value.asText()).matches()) {
+                BodyRules.judgeReferences(Json.object().put("reference", value.asText()), access);
+            }
         }
     }
 

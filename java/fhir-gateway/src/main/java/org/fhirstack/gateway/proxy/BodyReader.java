@@ -4,6 +4,7 @@ import jakarta.servlet.http.HttpServletRequest;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.SocketTimeoutException;
 import java.util.Locale;
 import java.util.concurrent.Semaphore;
 import java.util.zip.GZIPInputStream;
@@ -54,8 +55,8 @@ public final class BodyReader {
         return new Body();
     }
 
-    /** Reads a body of at most {@code limit} bytes; 413 when it is longer. */
-    public Body read(HttpServletRequest request, int limit) throws IOException {
+    /** Reads a body of at most {@code limit} bytes; 413 when it is longer, 400 when it breaks off, 408 when it stalls. */
+    public Body read(HttpServletRequest request, int limit) {
         int most = Math.min(limit, longest);
         if (request.getContentLengthLong() > most) {
             throw tooLong(most);
@@ -74,7 +75,13 @@ public final class BodyReader {
         } catch (ZipException e) {
             body.close();
             throw Refusal.malformed("The body is not gzip.");
-        } catch (IOException | RuntimeException e) {
+        } catch (SocketTimeoutException e) {
+            body.close();
+            throw new Refusal(408, "body-timeout", "The body did not arrive in time.");
+        } catch (IOException e) {
+            body.close();
+            throw Refusal.malformed("The body ends before its end, or its chunks are not HTTP's.");
+        } catch (RuntimeException e) {
             body.close();
             throw e;
         }

@@ -6,7 +6,6 @@ import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.List;
 import java.util.Set;
@@ -164,7 +163,7 @@ public final class GatewayServlet extends HttpServlet {
             boolean form = parsed.url().search() && parsed.method().equals("POST");
             GatewayRequest details = new GatewayRequest(entry.id(), parsed.method(), parsed.url(), parsed.query(),
                     exchange.request()::getHeader, form ? new byte[0] : body.content(),
-                    form ? Query.parse(new String(body.content(), StandardCharsets.UTF_8)) : Query.EMPTY);
+                    form ? Query.form(body.content()) : Query.EMPTY);
             if (CustomEndpoints.answers(details)) {
                 Answer answer = custom.answer(details, user, services, exchange.base());
                 entry.reason(answer.reason());
@@ -181,7 +180,7 @@ public final class GatewayServlet extends HttpServlet {
     }
 
     /** Bodies of strangers are read only where one might be a permitted batch, and then not far. */
-    private BodyReader.Body body(HttpServletRequest request, Parsed parsed, User user) throws IOException {
+    private BodyReader.Body body(HttpServletRequest request, Parsed parsed, User user) {
         String method = parsed.method();
         if (!method.equals("POST") && !method.equals("PUT")) {
             return bodies.none();

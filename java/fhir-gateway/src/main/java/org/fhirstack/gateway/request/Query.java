@@ -58,6 +58,15 @@ public final class Query {
         return new Query(list);
     }
 
+    /** Parses a form body, which must be UTF-8 as it stands. */
+    public static Query form(byte[] body) {
+        try {
+            return parse(StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(body)).toString());
+        } catch (CharacterCodingException e) {
+            throw Refusal.malformed("The form is not UTF-8.");
+        }
+    }
+
     public Query plus(String name, String value) {
         List<Param> list = new ArrayList<>(params);
         list.add(new Param(name, value));
