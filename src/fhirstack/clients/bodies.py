@@ -1,8 +1,8 @@
 """Bodies of requests: what a contract writes as YAML, as the bytes that go out.
 
 Two keys that FHIR does not have: ``{$base64: VALUE}`` is the base64 of VALUE (a text as it is,
-anything else as JSON); in a list, ``{$repeat: COUNT or LIST, $of: VALUE}`` is one VALUE for each,
-in which ``{n}`` is the number (from 1) and ``{item}`` the list's item.
+anything else as JSON); in a list, ``{$repeat: TIMES, $of: VALUE}`` is one VALUE for each, in which
+``{n}`` is the number (from 1) and ``{item}`` the item. TIMES is a number, or items with commas.
 """
 
 import base64
@@ -39,8 +39,8 @@ def json_of(value: Any, values: Mapping[str, str]) -> Any:
 def _items(value: Any, values: Mapping[str, str]) -> Iterator[Any]:
     match value:
         case {"$repeat": times, "$of": content, **rest} if not rest:
-            times = filled(times, values)
-            items = times if isinstance(times, list) else range(1, int(times) + 1)
+            times = str(filled(times, values))
+            items = range(1, int(times) + 1) if times.isdigit() else times.split(",")
             for number, item in enumerate(items, 1):
                 given = {"n": str(number), "item": str(item)}
                 yield json_of(content, {**values, **given})

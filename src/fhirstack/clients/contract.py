@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from fhirstack.clients.values import names
 from fhirstack.model.base import Model
 
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+(?:[.-][a-z0-9]+)*$")]
@@ -118,7 +119,8 @@ class Step(Model):
     """Under which sync strategies the client sends it."""
     answer: Answer = Answer()
     keep: dict[Name, str] = Field(default_factory=dict)
-    """By placeholder: the path in the answer whose first value later steps use."""
+    """By placeholder: the path in the answer whose first value later steps use, or, with
+    ``path ~ pattern``, the first group of a pattern in it."""
     then: Text
     """What the client does with the answer, and what happens to its user without it."""
     source: Text
@@ -142,8 +144,22 @@ class Contract(Model):
     programs: dict[Name, Program]
     needs: dict[Name, Text]
     """The placeholders that an environment gives, and what each is."""
+    may_have: dict[Name, Text] = Field(default_factory=dict)
+    """Those that it may lack: then the steps that use them are not sent."""
     shapes: dict[str, Any] = Field(default_factory=dict)
     """Pieces of bodies that steps use by YAML's aliases."""
     headers: dict[str, str] = Field(default_factory=dict)
     """What each request carries."""
     steps: tuple[Step, ...] = Field(min_length=1)
+
+
+def used(step: Step) -> set[str]:
+    """Return the names of all placeholders of a step."""
+    request, answer = step.request, step.answer
+    texts = [
+        request.url, request.headers, request.form, request.json_body, request.text,
+        list(answer.has), list(answer.lacks), list(answer.only or ()), list(answer.absent),
+        answer.entries, answer.values, answer.headers, list(step.keep.values()),
+        [list(items) for items in step.each.values()],
+    ]  # fmt: skip
+    return set(names(texts))

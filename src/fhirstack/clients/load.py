@@ -1,5 +1,6 @@
 """Reads the contracts, which are files of this package."""
 
+import re
 from collections.abc import Hashable
 from functools import cache
 from importlib.resources import files
@@ -9,8 +10,8 @@ import yaml
 from pydantic import ValidationError
 
 from fhirstack.clients.bodies import REPEATED, json_of
-from fhirstack.clients.contract import Contract, Step
-from fhirstack.clients.values import names
+from fhirstack.clients.contract import Contract, Step, used
+from fhirstack.clients.values import filled, names
 from fhirstack.errors import FhirstackError
 
 
@@ -66,14 +67,14 @@ def _place(content: Any, location: tuple[int | str, ...]) -> str:
 
 def _judge(found: Contract, file: str) -> None:
     """Refuse what the types do not see: ids twice, placeholders and programs without origin."""
-    known = set(found.needs)
+    known = set(found.needs) | set(found.may_have)
     seen: set[str] = set()
     for step in found.steps:
         where = f"{file}: step {step.id}"
         if step.id in seen:
             raise FhirstackError("another step has this id", where=where)
         seen.add(step.id)
-        unknown = set(names(_texts(step))) - known - set(step.each) - set(REPEATED)
+        unknown = used(step) - known - set(step.each) - set(REPEATED)
         if unknown:
             raise FhirstackError(
                 f"no value for {{{min(unknown)}}}",
@@ -81,9 +82,14 @@ def _judge(found: Contract, file: str) -> None:
                 remedy="name it in `needs`, or `keep` it in an earlier step",
             )
         try:
-            json_of(step.request.json_body, dict.fromkeys(names(_texts(step)), "1"))
+            json_of(step.request.json_body, dict.fromkeys(used(step), "1"))
         except ValueError as error:
             raise FhirstackError(str(error), where=where, remedy="docs/clients.md") from None
+        for pattern in _patterns(step):
+            try:
+                re.compile(filled(pattern, dict.fromkeys(names(pattern), "1")))
+            except re.error as error:
+                raise FhirstackError(f"{pattern}: {error}", where=where) from None
         for source in step.source.split(","):
             program, _, path = source.strip().partition(":")
             if program not in found.programs or not path:
@@ -91,11 +97,6 @@ def _judge(found: Contract, file: str) -> None:
         known |= set(step.keep)
 
 
-def _texts(step: Step) -> list[Any]:
-    request, answer = step.request, step.answer
-    return [
-        request.url, request.headers, request.form, request.json_body, request.text,
-        list(answer.has), list(answer.lacks), list(answer.only or ()), list(answer.absent),
-        answer.entries, answer.values, answer.headers, list(step.keep.values()),
-        [list(items) for items in step.each.values()],
-    ]  # fmt: skip
+def _patterns(step: Step) -> list[str]:
+    kept = [path.partition(" ~ ")[2] for path in step.keep.values()]
+    return [*step.answer.values.values(), *step.answer.headers.values(), *kept]

@@ -38,6 +38,19 @@ def _items(value: Any, bracket: str) -> Iterator[Any]:
     yield from (item for item in value if not bracket or wanted in map(text, found(item, key)))
 
 
+def kept(value: Any, path: str) -> str | None:
+    """Return the text of the first value at ``path``; None without one.
+
+    ``path ~ pattern`` takes the first group of a pattern that is found in it.
+    """
+    path, _, pattern = path.partition(" ~ ")
+    values = found(value, path)
+    if not values or not pattern:
+        return text(values[0]) if values else None
+    match = re.search(pattern, text(values[0]))
+    return match[1] if match else None
+
+
 def text(value: Any) -> str:
     """Return a JSON value as the text that patterns and placeholders see."""
     match value:

@@ -8,8 +8,8 @@ import httpx
 
 from fhirstack.clients.answers import Page, problems
 from fhirstack.clients.bodies import body_of
-from fhirstack.clients.contract import As, Contract, Step, Strategy
-from fhirstack.clients.paths import found, text
+from fhirstack.clients.contract import As, Contract, Step, Strategy, used
+from fhirstack.clients.paths import kept
 from fhirstack.clients.sending import Wire, send
 from fhirstack.clients.values import filled
 
@@ -35,10 +35,14 @@ class Failure:
 
 @dataclass
 class Played:
-    """What came of it: how many requests were sent, and what failed."""
+    """What came of it: how many requests were sent, what failed, what was not sent and why."""
 
     requests: int = 0
     failures: list[Failure] = field(default_factory=list)
+    unsent: dict[str, set[str]] = field(default_factory=dict)
+    """By step: what the environment does not have for it."""
+    values: dict[str, str] = field(default_factory=dict)
+    """All that was known at the end."""
 
 
 def wires(
@@ -78,28 +82,30 @@ def play(
     missing = sorted(set(contract.needs) - set(values))
     if missing:
         raise KeyError(f"the contract of {contract.client} needs {', '.join(missing)}")
-    replay = _Replay(contract, client, tokens, dict(values))
+    replay = _Replay(contract, client, tokens, Played(values=dict(values)))
     for step in contract.steps:
-        if strategy in step.strategies:
+        wanting = used(step) & set(contract.may_have) - set(values)
+        if strategy in step.strategies and wanting:
+            replay.played.unsent[step.id] = wanting
+        elif strategy in step.strategies:
             replay.step(step)
     return replay.played
 
 
 @dataclass
 class _Replay:
-    """A replay on its way: what is known so far, and what came of it."""
+    """A replay on its way."""
 
     contract: Contract
     client: httpx.Client
     tokens: Tokens
-    known: dict[str, str]
-    played: Played = field(default_factory=Played)
+    played: Played
 
     def step(self, step: Step) -> None:
         shown = f"{step.request.method} {step.request.url}"
         try:
             token = "" if step.acts is As.NOBODY else self.tokens(step.acts)
-            for here, wire in wires(self.contract, step, self.known, token):
+            for here, wire in wires(self.contract, step, self.played.values, token):
                 shown = str(wire)
                 pages = []
                 for response in _answers(self.client, wire, step):
@@ -120,11 +126,11 @@ class _Replay:
             yield "; ".join(wrong[:5])
             return
         for name, path in step.keep.items():
-            kept = found(pages[-1].body, filled(path, here))
-            if kept:
-                self.known[name] = text(kept[0])
-            else:
+            value = kept(pages[-1].body, filled(path, here))
+            if value is None:
                 yield f"answered without {path}"
+            else:
+                self.played.values[name] = value
 
 
 def _answers(client: httpx.Client, wire: Wire, step: Step) -> Iterator[httpx.Response]:

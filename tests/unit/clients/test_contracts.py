@@ -55,6 +55,8 @@ def test_a_contract_is_read():
         ('/{x_id}"}', '/{x_id}", json: {$repeat: 3}}', "$repeat"),
         ("as: worker", "as: worker\n    each: {a: [x], b: [x, y]}", "different lengths"),
         ("as: worker", "as: worker\n    each: {a: []}", "empty"),
+        ("as: worker", "as: worker\n    keep: {a: 'x ~ (y'}", "unterminated"),
+        ("as: worker", "as: worker\n    answer: {values: {x: '['}}", "unterminated"),
         ("steps:", "steps: [", "not YAML"),
     ],
 )
@@ -74,7 +76,7 @@ def test_dates_stay_texts():
 def test_each_step_of_the_real_contracts_has_a_source_and_can_be_written():
     """What the types do not say: `wires` makes all of it from what the contract itself names."""
     found = contract("android")
-    given = dict.fromkeys(found.needs, "1")
+    given = dict.fromkeys((*found.needs, *found.may_have), "1")
     given |= {name: "1" for step in found.steps for name in step.keep}
     given |= {"fhir": "https://f.example/fhir", "root": "https://f.example", "issuer": "https://k"}
     sent = [wire for step in found.steps for _, wire in wires(found, step, given)]

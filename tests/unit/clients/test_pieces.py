@@ -9,7 +9,7 @@ import pytest
 from fhirstack.clients.answers import Page, problems
 from fhirstack.clients.bodies import body_of, json_of
 from fhirstack.clients.contract import Answer, Request
-from fhirstack.clients.paths import found
+from fhirstack.clients.paths import found, kept
 from fhirstack.clients.values import filled, names
 
 VALUES = {"a": "1", "team": "t/2", "letter": "b", "dots": "a.c"}
@@ -51,6 +51,20 @@ def test_paths(path, values):
     assert found(TREE, path) == values
 
 
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("entry[0].resource.id", "1"),
+        ("entry[0].resource.n", "null"),
+        ("nothing", None),
+        ("link[0].relation ~ e(.)f", "l"),
+        ("link[0].relation ~ e(.)x", None),
+    ],
+)
+def test_what_is_kept(path, value):
+    assert kept(TREE, path) == value
+
+
 def test_bodies():
     assert body_of(Request(url="x"), VALUES) is None
     form = Request(url="x", form={"user": "{team}", "b": "ä +&"})
@@ -66,7 +80,7 @@ def test_base64_and_repetition():
         "entry": [
             "first",
             {"$repeat": 2, "$of": {"url": "X/{n}"}},
-            {"$repeat": ["p", "{team}"], "$of": "{n}-{item}"},
+            {"$repeat": "p,{team}", "$of": "{n}-{item}"},
             {"$repeat": "{a}", "$of": "once"},
         ],
         "data": {"$base64": [{"op": "add", "value": "{a}"}]},

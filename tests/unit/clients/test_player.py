@@ -15,6 +15,7 @@ HEAD = """
 client: A client 1
 programs: {app: {name: App, repository: owner/app, version: v1}}
 needs: {fhir: the FHIR base}
+may_have: {guide: a guide}
 headers: {User-Agent: okhttp/1, Accept-Encoding: gzip}
 steps:
 """
@@ -141,6 +142,15 @@ def test_steps_of_other_strategies_are_not_sent(recorder):
     step = {"request": {"url": "{fhir}/x"}, "strategies": ["Location"]}
     assert replay(recorder, step).requests == 0
     assert replay(recorder, step, strategy=Strategy.LOCATION).requests == 1
+
+
+def test_what_the_environment_does_not_have_is_not_sent_and_said(recorder):
+    played = replay(
+        recorder, {"request": {"url": "{fhir}/{guide}"}}, {"request": {"url": "{fhir}/x"}}
+    )
+    assert not played.failures
+    assert played.unsent == {"s0": {"guide"}}
+    assert len(recorder.seen) == 1
 
 
 def test_pages_are_followed_by_the_server_s_own_link(recorder):
