@@ -117,7 +117,13 @@ def headers(session: Session) -> str:
         require(wanted in found, f"{name}: {found or 'missing'}")
     for name in ("server", "x-powered-by"):
         require(name not in response.headers, f"{name} is shown: {response.headers.get(name)}")
-    return "HSTS, nosniff and referrer policy are set; no server version is shown"
+    own = session.http.get(f"{session.environment.url('fhir')}/nothing")
+    status_is(own, 404, what="the edge's own answer")
+    require("strict-transport-security" in own.headers, "the edge's own answer has no HSTS")
+    require("OperationOutcome" in own.text, "the edge's own answer is no OperationOutcome")
+    slash = session.fhir("GET", f"{session.environment.fhir_base}//metadata/")
+    status_is(slash, 200, what="a base with a slash at its end")
+    return "HSTS, nosniff and referrer policy are set, by the edge itself too; no server version"
 
 
 def big_token(session: Session) -> str:
@@ -180,6 +186,30 @@ def refused_bodies(session: Session) -> str:
     )
 
 
+def slow_bodies(session: Session) -> str:
+    """Leave a hundred bodies unfinished at each name, and ask it something else."""
+    environment = session.environment
+    realm = f"/auth/realms/{environment.realm.name}"
+    ways: dict[WebService, tuple[str, str]] = {
+        "fhir": ("/fhir", "/fhir/metadata"),
+        "keycloak": (f"{realm}/login-actions/authenticate", f"{realm}/account"),
+        "superset": ("/api/v1/security/login", "/api/v1/me/"),
+    }
+    seen = []
+    for service, (slow, good) in ways.items():
+        if not environment.runs(service):
+            continue
+        with _http2(session, service) as stranger, _http2(session, service) as other:
+            before = other.ask("GET", good).status
+            for _ in range(100):
+                stream = stranger.begin("POST", slow, [("content-length", "30")], body=True)
+                stranger.send(stream, b"{")
+            after = other.ask("GET", good).status
+            require(after == before, f"{service}: {after} beside slow bodies, {before} without")
+        seen.append(service)
+    return f"100 unfinished bodies each, and others were served: {', '.join(seen)}"
+
+
 def _http2(session: Session, service: WebService) -> Http2:
     name = session.environment.dns_name(service)
     context = trust(
@@ -229,24 +259,29 @@ def realm_admin_api(session: Session) -> str:
 
 
 def rate_limit(session: Session) -> str:
-    if session.environment.kind is not Kind.LOCAL:
-        raise SkippedError("it would shut out this address; it is proved on a local stack")
-    limit = session.environment.edge.token_requests_per_10s
-    transport = httpx.HTTPTransport(
-        # A loopback address that no earlier run has used up.
-        local_address=f"127.{secrets.randbelow(250) + 1}.{secrets.randbelow(250)}.1",
-        verify=ssl.create_default_context(cafile=str(session.authority)),
-    )
-    with httpx.Client(transport=transport, timeout=30) as client:
-        for number in range(1, limit + 20):
-            response = client.post(session.token_endpoint, data={"grant_type": "none"})
-            if response.status_code == 429:
-                wait = response.headers.get("retry-after")
-                return require(
-                    number > limit // 2 and wait is not None,
-                    f"429 after {number} requests, Retry-After {wait}",
-                )
-    raise FailedError(f"{limit + 19} requests, and none was refused")
+    """Guess the password of a user who is not there; then another user logs in beside it."""
+    limit = session.environment.edge.failed_logins_per_user
+    guess = {
+        "grant_type": "password",
+        "client_id": session.environment.realm.clients.android.id,
+        "username": f"verify-nobody-{secrets.token_hex(8)}",
+        "password": "wrong",
+    }
+    for number in range(1, limit + 2):
+        response = session.grant(**guess)
+        if response.status_code == 429:
+            wait = response.headers.get("retry-after")
+            require(wait is not None, "429 without Retry-After")
+            tokens = session.tokens_of(session.people.nurse)
+            beside = session.grant(
+                grant_type="refresh_token",
+                client_id=session.environment.realm.clients.android.id,
+                refresh_token=tokens["refresh_token"],
+            )
+            status_is(beside, 200, what="another user's session from the same address")
+            return f"held after {number - 1} wrong passwords; another user goes on"
+        status_is(response, 400, 401, what="a wrong password")
+    raise FailedError(f"{limit + 1} wrong passwords of one user, and none was held")
 
 
 CHECKS = (
@@ -263,6 +298,7 @@ CHECKS = (
         "Refused bodies spoil no request",
         refused_bodies,
     ),
+    Check("edge.slow-bodies", "services.keycloak", "Slow bodies hold no service", slow_bodies),
     Check("edge.big-body", "services.fhir-gateway", "Bodies above the limit are refused", big_body),
     Check(
         "edge.keycloak-closed",
@@ -274,5 +310,5 @@ CHECKS = (
     Check(
         "edge.realm-admin", "services.keycloak", "The realm's admin API is open", realm_admin_api
     ),
-    Check("edge.rate-limit", "services.keycloak", "Token requests are limited", rate_limit),
+    Check("edge.rate-limit", "services.keycloak", "Guessers of passwords are held", rate_limit),
 )

@@ -191,8 +191,25 @@ class Edge(Model):
         default=64, ge=16, le=256, description="KiB of request headers; tokens are long"
     )
     max_body_mib: int = Field(default=32, ge=1, le=256, description="MiB of a request's body")
-    token_requests_per_10s: int = Field(
-        default=60, ge=5, description="From one address, on the token endpoint"
+    body_seconds: int = Field(
+        default=60,
+        ge=5,
+        le=120,
+        description="Seconds for a request's body, or the first 64 KiB of a longer one, to arrive",
+    )
+    connections_per_address: int = Field(
+        default=1000, ge=10, description="Open connections of one address; phones share addresses"
+    )
+    large_bodies_per_address: int = Field(
+        default=20, ge=1, description="Bodies above 64 KiB that one address sends at a time"
+    )
+    failed_logins_per_user: int = Field(
+        default=10, ge=3, description="A minute: wrong log-ins of one user from one address"
+    )
+    failed_logins_per_address: int = Field(
+        default=300,
+        ge=10,
+        description="A minute: wrong log-ins from one address; then it waits, its sessions go on",
     )
 
 

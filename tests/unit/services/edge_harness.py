@@ -104,14 +104,15 @@ class Edge:
         trust = http2.trust(ssl.create_default_context(cadata=self.authority))
         return http2.Http2(f"{service}.{DOMAIN}", (address, self.port), trust, seconds=seconds)
 
-    def http1(self, service, address="127.0.0.1", seconds=10):
-        """Open one connection, for raw bytes."""
-        plain = socket.create_connection((address, self.port), timeout=seconds)
+    def http1(self, service, address="127.0.0.1", seconds=10, source=""):
+        """Open one connection, for raw bytes; `source`: from another address of this machine."""
+        plain = socket.create_connection((address, self.port), seconds, (source, 0))
         return self.context.wrap_socket(plain, server_hostname=f"{service}.{DOMAIN}")
 
-    def ask(self, service, target, *, method="GET", headers=None, body=None, host=None):
+    def ask(self, service, target, *, method="GET", headers=None, body=None, host=None,
+            source=""):  # fmt: skip
         name = f"{service}.{DOMAIN}"
-        with self.http1(service) as secure:
+        with self.http1(service, source=source) as secure:
             lines = [f"{method} {target} HTTP/1.1", f"Host: {host or name}:{self.port}"]
             lines += [f"{key}: {value}" for key, value in (headers or {}).items()]
             if body is not None:

@@ -1,5 +1,6 @@
 """The edge: HAProxy. TLS for one name a service, limits, and what stays closed from outside."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -19,6 +20,24 @@ ACME_ADDRESS = "127.0.0.1:8402"
 """Where what gets the certificates listens for ACME's challenges while it asks."""
 GATEWAY_PREFIX = "/gateway"
 """Where FHIR Web finds the gateway on its own origin: its pages use ``/fhir/…`` themselves."""
+
+FAULTS = {
+    400: (
+        "invalid",
+        "The address has a sign or a spelling that is not allowed.",
+    ),
+    403: ("forbidden", "This is not open here."),
+    404: ("not-found", "There is nothing at this address."),
+    408: ("timeout", "The request came too slowly; send it again."),
+    413: ("too-long", "The request is larger than is allowed here."),
+    421: ("not-found", "This connection was made for another name."),
+    429: ("throttled", "Too many of these at a time; try again later."),
+    500: ("exception", "The entry to the services failed."),
+    502: ("transient", "The service broke off its answer."),
+    503: ("transient", "The service does not answer, or has no room now; try again."),
+    504: ("timeout", "The service took too long."),
+}
+"""What the edge answers by itself: the status, FHIR's issue type, and the text."""
 
 _ROUTES = {
     "fhir": ("fhir-gateway", "http"),
@@ -55,6 +74,13 @@ class ClusterApi:
     addresses: tuple[str, ...]
     port: int
     primaries: tuple[tuple[str, Endpoint], ...]
+
+
+def outcome(code: str, text: str) -> str:
+    """Return an OperationOutcome as JSON."""
+    issue = {"severity": "error", "code": code, "diagnostics": text}
+    body = {"resourceType": "OperationOutcome", "issue": [issue]}
+    return json.dumps(body, separators=(",", ":"))
 
 
 def web_fhir_base(environment: Environment) -> str:
@@ -96,6 +122,8 @@ def render(
                 name: [ends] if isinstance(ends, Endpoint) else ends
                 for name, ends in backends.items()
             },
+            faults=FAULTS,
+            outcome=outcome,
             api=api,
             acme=acme,
             served=[*backends, *web],
