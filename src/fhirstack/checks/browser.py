@@ -19,8 +19,8 @@ from fhirstack.checks.session import Session
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, Error, Page
 
-START_SECONDS = 180
-STEP_SECONDS = 180
+START_SECONDS = 120
+STEP_SECONDS = 90
 """A page, a click or a wait takes no longer, on a busy machine too; the evidence names it."""
 
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
