@@ -27,7 +27,7 @@ from bench.memory import Watch
 from fhirstack.bundle.artifacts import REPOSITORY
 from fhirstack.bundle.cache import once
 from fhirstack.bundle.environments import python_environment
-from fhirstack.planes.iam.roles import TYPES
+from fhirstack.model.records import TYPES
 from fhirstack.planes.local.platform import Platform, existing, open_platform
 from fhirstack.planes.local.runtime import Runtime
 from fhirstack.services import pipelines, warehouse

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from psycopg import sql
 
-from fhirstack.planes.iam.roles import TYPES
+from fhirstack.model.records import TYPES
 from fhirstack.planes.local import processes, sync
 from fhirstack.services import pipelines, superset, warehouse
 from tests.e2e.conftest import REPOSITORY

@@ -11,7 +11,7 @@ from fhirstack_sync.config import load
 from source_fhir.names import stream_of
 
 from fhirstack.model.local import local_environment
-from fhirstack.planes.iam.roles import TYPES
+from fhirstack.model.records import TYPES
 from fhirstack.secret import Secret
 from fhirstack.services import catalogue, pipelines
 from fhirstack.services.workload import Context, Endpoint

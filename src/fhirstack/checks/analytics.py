@@ -13,7 +13,7 @@ from psycopg import sql
 from fhirstack.checks import fixtures
 from fhirstack.checks.check import Check, FailedError, SkippedError, require, status_is
 from fhirstack.checks.session import Session
-from fhirstack.planes.iam.roles import TYPES
+from fhirstack.model.records import TYPES
 from fhirstack.services import pipelines, postgresql, warehouse
 
 PATIENT = f"{fixtures.PREFIX}-carried"

@@ -31,6 +31,7 @@ from fhirstack.model.realm import (
     Tokens,
     WebClient,
 )
+from fhirstack.model.records import WRITTEN, WritableType
 from fhirstack.model.types import AbsolutePath, DnsName, Email, Identifier, Name, Port
 
 __all__ = [
@@ -113,6 +114,11 @@ class Application(Model):
     id: Identifier = Field(default="opensrp", description="fhir_core_app_id")
     sync_strategy: Literal["CareTeam", "Organization", "Location", "RelatedEntityLocation"] = Field(
         default="CareTeam", description="What decides which records a device receives"
+    )
+    writes: tuple[WritableType, ...] = Field(
+        default=WRITTEN,
+        description="Resource types that health workers write, beside what they read",
+        examples=["[Encounter, Observation, Patient, QuestionnaireResponse, Task]"],
     )
     public_compositions: tuple[Identifier, ...] = Field(
         default=(), description="Ids of the Compositions that the app reads before login"

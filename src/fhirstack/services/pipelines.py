@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from fhirstack.model.records import TYPES
 from fhirstack.model.site import Environment
-from fhirstack.planes.iam.roles import TYPES
 from fhirstack.services import edge, fhir_gateway, keycloak, postgresql, warehouse
 from fhirstack.services.workload import Context, File, HttpProbe, Workload
 

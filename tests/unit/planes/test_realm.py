@@ -7,6 +7,14 @@ import pytest
 
 from fhirstack.errors import UsageError
 from fhirstack.model.local import local_environment
+from fhirstack.model.records import (
+    ASSIGNMENT,
+    CONFIGURATION,
+    POWERFUL,
+    SHARED,
+    WRITABLE,
+    WRITTEN,
+)
 from fhirstack.model.site import Kind, SupersetClient
 from fhirstack.planes.iam import realm, roles
 from fhirstack.planes.iam.plan import refuse_implicit_in_production
@@ -15,6 +23,7 @@ from fhirstack.secret import Secret
 ENVIRONMENT = local_environment("one", https_port=18443, http_port=18480)
 SECRETS = {name: Secret(name) for name in ("client-web", "client-pipelines", "client-superset")}
 CLIENTS = {c.id: c for c in realm.clients(ENVIRONMENT, SECRETS, roles.pipeline_roles())}
+ANDROID, MANAGEMENT = roles.ANDROID_GROUP, "realm-management"
 FLOWS = (
     "publicClient",
     "standardFlowEnabled",
@@ -79,19 +88,19 @@ def test_the_claim_is_one_string_and_in_userinfo():
 
 def test_every_role_of_a_group_is_in_the_catalogue():
     known = roles.catalogue()
-    for group in roles.groups():
+    for group in roles.groups(WRITABLE):
         assert set(group.realm_roles) <= known.keys()
     assert set(roles.pipeline_roles()) <= known.keys()
 
 
 def test_no_group_gives_both_client_roles():
-    for group in roles.groups():
+    for group in roles.groups(WRITABLE):
         assert not {roles.ANDROID_CLIENT, roles.WEB_CLIENT} <= set(group.realm_roles)
 
 
 def test_health_workers_cannot_write_who_works_where():
-    (group,) = [g for g in roles.groups() if g.name == roles.ANDROID_GROUP]
-    for kind in roles.ASSIGNMENT + roles.CONFIGURATION:
+    (group,) = [g for g in roles.groups(WRITABLE) if g.name == roles.ANDROID_GROUP]
+    for kind in ASSIGNMENT + CONFIGURATION + POWERFUL:
         for method in ("POST", "PUT", "DELETE", "PATCH", "MANAGE"):
             assert roles.role(method, kind) not in group.realm_roles
 
@@ -122,15 +131,82 @@ def test_implicit_flow_in_production_is_an_error_at_plan():
         refuse_implicit_in_production(production(implicit_flow=True))
 
 
-def test_health_workers_write_no_type_that_the_sync_filter_leaves_out():
+def ignored_by_the_filter():
     repository = Path(__file__).resolve().parents[3]
     resources = repository / "java/fhir-gateway/src/main/resources"
-    ignored = json.loads((resources / "sync-filter-ignored.json").read_text())["entries"]
-    (group,) = [g for g in roles.groups() if g.name == roles.ANDROID_GROUP]
+    return json.loads((resources / "sync-filter-ignored.json").read_text())["entries"]
+
+
+def test_health_workers_write_no_type_that_the_sync_filter_leaves_out():
+    ignored = ignored_by_the_filter()
+    (group,) = [g for g in roles.groups(WRITABLE) if g.name == roles.ANDROID_GROUP]
     writing = {
         name
         for name in group.realm_roles
         if name.split("_")[0] in ("POST", "PUT", "DELETE", "PATCH", "MANAGE")
     }
     assert writing
-    assert not {n for n in writing for e in ignored if n.endswith("_" + e["path"].upper())}
+    left_out = [entry["path"] for entry in ignored if not entry.get("untagged")]
+    assert not {n for n in writing for name in left_out if n.endswith("_" + name.upper())}
+
+
+def test_what_both_write_is_filtered_by_its_tags():
+    entries = {entry["path"]: entry for entry in ignored_by_the_filter()}
+    for name in SHARED:
+        assert entries[name] == {"path": name, "methodType": "GET", "untagged": True}
+    assert {name for name, entry in entries.items() if entry.get("untagged")} == set(SHARED)
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH"])
+def test_the_app_may_write_what_it_and_its_forms_make(kind, method):
+    (group,) = [g for g in roles.groups(ENVIRONMENT.application.writes) if g.name == ANDROID]
+    assert roles.role(method, kind) in group.realm_roles
+
+
+def test_a_site_chooses_what_health_workers_write():
+    (group,) = [g for g in roles.groups(("Patient", "Schedule")) if g.name == ANDROID]
+    writing = {name for name in group.realm_roles if not name.startswith("GET_")}
+    kinds = {name.partition("_")[2] for name in writing} - {"CLIENT"}
+    assert kinds == {"PATIENT", "SCHEDULE"}
+    # What the app reads does not shrink with it.
+    assert {"GET_OBSERVATION", "GET_SCHEDULE", "GET_LIST"} <= set(group.realm_roles)
+
+
+def test_administrators_hold_no_role_of_keycloaks_that_goes_round_the_permissions():
+    held = [name for g in roles.groups(WRITTEN) for name in g.client_roles.get(MANAGEMENT, ())]
+    assert sorted(held) == ["query-groups", "query-users"]
+
+
+def test_administrators_choose_the_members_of_no_group_that_administers():
+    for group in roles.groups(WRITTEN):
+        assert bool(group.client_roles) == (group.name not in roles.MEMBER_GROUPS)
+
+
+GRANTS = ("implicitFlowEnabled", "directAccessGrantsEnabled", "serviceAccountsEnabled")
+
+
+def test_the_page_s_grants_and_no_others():
+    having = {
+        grant: [name for name, client in CLIENTS.items() if client.fields[grant]]
+        for grant in GRANTS
+    }
+    assert having == {
+        "implicitFlowEnabled": [],
+        "directAccessGrantsEnabled": ["opensrp-android"],
+        "serviceAccountsEnabled": ["data-pipelines"],
+    }
+    off = [name for name, client in CLIENTS.items() if not client.fields.get("enabled", True)]
+    assert off == ["admin-cli", "security-admin-console"]
+
+
+@pytest.mark.parametrize("name", ["email", "firstName", "lastName"])
+def test_nobody_needs_an_address_or_a_last_name(name):
+    (attribute,) = [a for a in realm.user_profile_attributes() if a["name"] == name]
+    assert attribute["required"] is None
+
+
+def test_user_names_are_of_any_script():
+    (attribute,) = [a for a in realm.user_profile_attributes() if a["name"] == "username"]
+    assert attribute["validations"]["up-username-not-idn-homograph"] is None
+    assert attribute["validations"]["pattern"]["pattern"] == realm.ONE_SCRIPT

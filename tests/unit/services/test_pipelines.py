@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from fhirstack.model.local import local_environment
-from fhirstack.planes.iam.roles import TYPES
+from fhirstack.model.records import TYPES
 from fhirstack.planes.local.stack import Stack
 from fhirstack.secret import Secret
 from fhirstack.services import catalogue, pipelines, warehouse

@@ -5,7 +5,10 @@ as all four, and tokens stay small (reference/OpenSRP: composite roles filled he
 above 8 KB).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+
+from fhirstack.model.records import ASSIGNMENT, CONFIGURATION, SHARED, TYPES, WRITTEN
 
 ANDROID_CLIENT = "ANDROID_CLIENT"
 WEB_CLIENT = "WEB_CLIENT"
@@ -23,39 +26,28 @@ ADMINISTRATOR_GROUP = "ADMINISTRATOR"
 VIEWER_GROUP = "DASHBOARD_VIEWER"
 ANALYST_GROUP = "DASHBOARD_ANALYST"
 
-CLINICAL = (
-    "AdverseEvent", "CarePlan", "Condition", "Consent", "DiagnosticReport", "Encounter",
-    "EpisodeOfCare", "Flag", "Group", "Immunization", "Medication", "MedicationRequest",
-    "Observation", "Patient", "Procedure", "QuestionnaireResponse", "RelatedPerson",
-    "ServiceRequest", "Task",
-)  # fmt: skip
-"""What health workers write."""
-
-ASSIGNMENT = (
-    "CareTeam", "HealthcareService", "Location", "Organization", "OrganizationAffiliation",
-    "Practitioner", "PractitionerRole",
-)  # fmt: skip
-"""Who works where: what administrators write."""
-
-CONFIGURATION = (
-    "ActivityDefinition", "Binary", "CodeSystem", "Composition", "ConceptMap", "Device",
-    "ImplementationGuide", "Library", "List", "Measure", "MeasureReport", "Parameters",
-    "PlanDefinition",
-    "Questionnaire", "StructureDefinition", "StructureMap", "ValueSet",
-)  # fmt: skip
-"""What the programme's applications are made of. The sync filter does not hold these types and
-those of ASSIGNMENT: no health worker may write them."""
-
-TYPES = tuple(sorted((*CLINICAL, *ASSIGNMENT, *CONFIGURATION)))
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
+
+MANAGE_USERS = "MANAGE_IAM_USER"
+"""FHIR Web shows its user pages to whoever has it. For Keycloak it is no right: those come from
+the permissions (``permissions.py``)."""
 
 CUSTOM_ROLES = (
     "GET_LOCATIONHIERARCHY", "GET_PRACTITIONERDETAIL",
-    "GET_DATAIMPORT", "POST_DATAIMPORT", "MANAGE_DATAIMPORT",
+    "GET_DATAIMPORT", "POST_DATAIMPORT", "MANAGE_DATAIMPORT", MANAGE_USERS,
 )  # fmt: skip
 
-USER_ADMINISTRATION = ("manage-users", "view-users", "query-users", "query-groups")
-"""Client roles of ``realm-management`` that FHIR Web's user pages need (realm-admin is not)."""
+MEMBER_GROUPS = (
+    ANDROID_GROUP, WEB_GROUP, SUPERVISOR_GROUP, VIEWER_GROUP, ANALYST_GROUP,
+)  # fmt: skip
+"""The groups whose members ADMINISTRATOR chooses: all but its own."""
+
+PERSONAL_ROLES = (ALL_LOCATIONS, SUPERVISOR)
+"""Roles that one person may well have beside a group's."""
+
+USER_ADMINISTRATION = ("query-users", "query-groups")
+"""Client roles of ``realm-management`` that open the lists of users and groups. ``view-users`` and
+``manage-users`` would go round the fine-grained permissions."""
 
 
 def role(method: str, resource_type: str) -> str:
@@ -63,7 +55,7 @@ def role(method: str, resource_type: str) -> str:
     return f"{method}_{resource_type.upper()}"
 
 
-def _roles(methods: tuple[str, ...], types: tuple[str, ...]) -> tuple[str, ...]:
+def _roles(methods: tuple[str, ...], types: Iterable[str]) -> tuple[str, ...]:
     return tuple(role(method, name) for name in types for method in methods)
 
 
@@ -97,16 +89,19 @@ class Group:
     client_roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def groups() -> tuple[Group, ...]:
-    """Return the platform's groups. Nobody belongs to both an Android and a web group."""
+def groups(written: Iterable[str]) -> tuple[Group, ...]:
+    """Return the platform's groups; health workers write the types ``written``.
+
+    Nobody belongs to both an Android and a web group.
+    """
+    read = {*WRITTEN, *ASSIGNMENT, *CONFIGURATION}
     return (
         Group(
             ANDROID_GROUP,
             (
                 ANDROID_CLIENT,
-                *_roles(("GET", "POST", "PUT", "PATCH"), CLINICAL),
-                *_roles(("GET",), ASSIGNMENT),
-                *_roles(("GET",), CONFIGURATION),
+                *_roles(("GET", "POST", "PUT", "PATCH"), written),
+                *_roles(("GET",), sorted(read - set(written))),
                 "GET_LOCATIONHIERARCHY",
                 "GET_PRACTITIONERDETAIL",
             ),
@@ -123,7 +118,11 @@ def groups() -> tuple[Group, ...]:
         Group(SUPERVISOR_GROUP, (SUPERVISOR,)),
         Group(
             ADMINISTRATOR_GROUP,
-            (SUPERSET_ADMINISTRATOR, *_roles(("MANAGE",), (*ASSIGNMENT, *CONFIGURATION, "Group"))),
+            (
+                SUPERSET_ADMINISTRATOR,
+                MANAGE_USERS,
+                *_roles(("MANAGE",), (*ASSIGNMENT, *CONFIGURATION, *SHARED, "Device", "Group")),
+            ),
             {"realm-management": USER_ADMINISTRATION},
         ),
         Group(VIEWER_GROUP, (SUPERSET_VIEWER,)),

@@ -56,6 +56,12 @@ class RoadsTest {
         return Cases.of("roads.json", RoadsTest::check);
     }
 
+    /** Types that are a programme's configuration and what health workers write. */
+    @TestFactory
+    Stream<DynamicTest> shared() throws IOException {
+        return Cases.of("shared-types.json", RoadsTest::check);
+    }
+
     @TestFactory
     Stream<DynamicTest> bundles() throws IOException {
         return Cases.of("bundles.json", one -> {

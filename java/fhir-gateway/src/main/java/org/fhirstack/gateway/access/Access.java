@@ -3,7 +3,10 @@ package org.fhirstack.gateway.access;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.Query;
 import org.fhirstack.gateway.sync.ExistingTags;
 import org.fhirstack.gateway.sync.IgnoreRules;
@@ -43,7 +46,23 @@ final class Access {
 
     /** True when the sync filter applies to a request. */
     boolean filtered(String method, String type, Query query, String id) {
-        return user.android() && !ignoreRules.skips(method, type, query, id);
+        return user.android() && !ignoreRules.skips(method, type, query, id)
+                && !ofTheProgramme(method, type, query, id);
+    }
+
+    /** True for a read by id of a type that both write, when all that is named is the programme's: without a tag. */
+    private boolean ofTheProgramme(String method, String type, Query query, String id) {
+        if (!method.equals("GET") || !ignoreRules.skipsUntagged(type)) {
+            return false;
+        }
+        if (id != null) {
+            // One that is gone shows no tags, but its versions may have them.
+            return existing.untagged(type, Set.of(id), filters.tagSystems(), true);
+        }
+        Set<String> ids = query.values("_id").stream().flatMap(v -> Stream.of(v.split(",")))
+                .collect(Collectors.toSet());
+        return !ids.isEmpty() && ids.stream().allMatch(FhirUrl::validId)
+                && existing.untagged(type, ids, filters.tagSystems(), false);
     }
 
     boolean openType(String type) {

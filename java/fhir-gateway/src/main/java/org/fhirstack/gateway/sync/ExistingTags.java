@@ -39,6 +39,39 @@ public final class ExistingTags {
         return found;
     }
 
+    /**
+     * True when no resource of these ids carries a tag of these systems; false also when there are too many to tell.
+     *
+     * @param all whether each must exist
+     */
+    public boolean untagged(String type, Collection<String> ids, Collection<String> systems, boolean all) {
+        if (ids.size() > CHUNK) {
+            return false;
+        }
+        JsonNode page = backend.apply(Outgoing.search(type, Query.of("_id", String.join(",", ids), "_count",
+                String.valueOf(CHUNK), "_elements", "meta")));
+        if (page == null) {
+            return false;
+        }
+        for (JsonNode link : page.path("link")) {
+            if ("next".equals(link.path("relation").asText())) {
+                return false;
+            }
+        }
+        int found = 0;
+        for (JsonNode entry : page.path("entry")) {
+            JsonNode resource = entry.path("resource");
+            if (!type.equals(resource.path("resourceType").asText())) {
+                continue;
+            }
+            found++;
+            if (systems.stream().anyMatch(s -> !ResourceTags.codes(resource, s).isEmpty())) {
+                return false;
+            }
+        }
+        return !all || found == ids.size();
+    }
+
     private void single(String type, String id, String system, Map<String, List<String>> found) {
         List<String> codes = of(type, id, system);
         if (codes != null) {

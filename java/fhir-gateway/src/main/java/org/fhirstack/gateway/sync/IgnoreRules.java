@@ -14,16 +14,18 @@ import org.fhirstack.gateway.request.Query;
 
 /**
  * Which requests of Android users skip the sync filter (their role is still needed). Same file format as OpenSRP's, but
- * an entry that names parameters applies only to requests that have all of them.
+ * an entry that names parameters applies only to requests that have all of them, and one that says {@code untagged}
+ * only to reads by id of what carries no tag of an assignment: the programme's own, of a type that health workers write
+ * too.
  */
 public final class IgnoreRules {
-    private static final Set<String> FIELDS = Set.of("path", "methodType", "queryParams");
+    private static final Set<String> FIELDS = Set.of("path", "methodType", "queryParams", "untagged");
     private static final Set<String> METHODS = Set.of("GET", "POST", "PUT", "PATCH", "DELETE");
     /** Not resource types: the sync filter does not apply to them. Accepted so that OpenSRP's file stays usable. */
     private static final Set<String> FOREIGN = Set.of("LocationHierarchy", "PractitionerDetail", "PractitionerDetails");
     private static final String ANY = "ANY_VALUE";
 
-    private record Entry(String type, String method, Map<String, String> params) {
+    private record Entry(String type, String method, Map<String, String> params, boolean untagged) {
     }
 
     /** Rules, and what is wrong with the file. */
@@ -89,7 +91,12 @@ public final class IgnoreRules {
         }
         Map<String, String> params = new TreeMap<>();
         node.path("queryParams").properties().forEach(p -> params.put(p.getKey(), p.getValue().asText()));
-        return new Entry(path, method, params);
+        boolean untagged = node.has("untagged");
+        if (untagged && !(node.path("untagged").isBoolean() && node.path("untagged").asBoolean()
+                && "GET".equals(method) && params.isEmpty())) {
+            problems.add(where + "untagged must be true, with methodType GET and without queryParams");
+        }
+        return new Entry(path, method, params, untagged);
     }
 
     /** True when nothing of this type is filtered for reading, whatever the request looks like. */
@@ -103,9 +110,14 @@ public final class IgnoreRules {
      * @param id the instance addressed by the path, which counts as the parameter {@code _id}; or null
      */
     public boolean skips(String method, String type, Query query, String id) {
-        return entries.stream().anyMatch(e -> e.type().equals(type)
+        return entries.stream().anyMatch(e -> e.type().equals(type) && !e.untagged()
                 && (e.method() == null || e.method().equals(method))
                 && e.params().entrySet().stream().allMatch(p -> present(p.getKey(), p.getValue(), query, id)));
+    }
+
+    /** True when the filter does not apply to reads by id of what carries no tag of an assignment. */
+    public boolean skipsUntagged(String type) {
+        return entries.stream().anyMatch(e -> e.type().equals(type) && e.untagged());
     }
 
     private static boolean present(String name, String wanted, Query query, String id) {

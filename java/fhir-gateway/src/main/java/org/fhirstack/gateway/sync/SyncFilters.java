@@ -2,6 +2,7 @@ package org.fhirstack.gateway.sync;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.Set;
 import java.util.TreeSet;
 import org.fhirstack.gateway.Refusal;
@@ -37,6 +38,11 @@ public final class SyncFilters {
 
     public Cache<?, ?> cache() {
         return remembered.cache();
+    }
+
+    /** The systems of all tags that say whose a resource is, whatever the application's strategy. */
+    public Collection<String> tagSystems() {
+        return systems.systems().values();
     }
 
     /**
