@@ -118,7 +118,154 @@ def superset_learns_no_roles(admin, realm):
     return "clients/superset/mappers/realm roles"
 
 
+def admin_cli_by_password(admin, realm):
+    found = client(admin, realm, "admin-cli")
+    opened = {"enabled": True, "directAccessGrantsEnabled": True}
+    admin.put(f"/{realm}/clients/{found['id']}", {**found, **opened})
+    return "clients/admin-cli"
+
+
+def account_console_opened(admin, realm):
+    found = client(admin, realm, "account-console")
+    opened = {"redirectUris": ["*"], "implicitFlowEnabled": True}
+    admin.put(f"/{realm}/clients/{found['id']}", {**found, **opened})
+    return "clients/account-console"
+
+
+def service_account_on(admin, realm):
+    found = client(admin, realm, "fhir-web")
+    admin.put(f"/{realm}/clients/{found['id']}", {**found, "serviceAccountsEnabled": True})
+    return "clients/fhir-web"
+
+
+def device_grant_on(admin, realm):
+    found = client(admin, realm, "opensrp-android")
+    opened = {"oauth2.device.authorization.grant.enabled": "true"}
+    attributes = {**found["attributes"], **opened}
+    admin.put(f"/{realm}/clients/{found['id']}", {**found, "attributes": attributes})
+    return "clients/opensrp-android"
+
+
+def hardcoded_role(name="planted"):
+    return {
+        "name": name,
+        "protocol": "openid-connect",
+        "protocolMapper": "oidc-hardcoded-role-mapper",
+        "config": {"role": "MANAGE_PATIENT"},
+    }
+
+
+def client_gives_a_role(admin, realm):
+    found = client(admin, realm, "opensrp-android")
+    path = f"/{realm}/clients/{found['id']}/protocol-mappers/models"
+    admin.post(path, hardcoded_role())
+    return "clients/opensrp-android/mappers/planted"
+
+
+def scope_gives_a_role(admin, realm):
+    (scope,) = [s for s in admin.get(f"/{realm}/client-scopes") if s["name"] == "profile"]
+    path = f"/{realm}/client-scopes/{scope['id']}/protocol-mappers/models"
+    admin.post(path, hardcoded_role())
+    return "client-scopes/profile/mappers/planted"
+
+
+def scope_put_on_a_client(admin, realm):
+    found = client(admin, realm, "opensrp-android")
+    scopes = {s["name"]: s["id"] for s in admin.get(f"/{realm}/client-scopes")}
+    admin.put(f"/{realm}/clients/{found['id']}/default-client-scopes/{scopes['phone']}")
+    return "clients/opensrp-android/default-scopes"
+
+
+def password_not_asked_for(admin, realm):
+    path = f"/{realm}/authentication/flows/direct%20grant/executions"
+    (step,) = [s for s in admin.get(path) if s["displayName"] == "Password"]
+    admin.put(path, {**step, "requirement": "DISABLED"})
+    return "flows/direct grant/Password"
+
+
+def everybody_manages_patients(admin, realm):
+    role = admin.get(f"/{realm}/roles/MANAGE_PATIENT")
+    admin.post(f"/{realm}/roles/default-roles-{realm}/composites", [role])
+    return "default-roles"
+
+
+def everybody_administers(admin, realm):
+    (group,) = admin.get(f"/{realm}/groups", search="ADMINISTRATOR", exact="true")
+    admin.put(f"/{realm}/default-groups/{group['id']}")
+    return "default-groups/ADMINISTRATOR"
+
+
+def role_holds_another(admin, realm):
+    role = admin.get(f"/{realm}/roles/MANAGE_PATIENT")
+    admin.post(f"/{realm}/roles/GET_PATIENT/composites", [role])
+    return "roles/GET_PATIENT"
+
+
+def group_given_a_role(admin, realm):
+    (group,) = admin.get(f"/{realm}/groups", search="ANDROID_PRACTITIONER", exact="true")
+    role = admin.get(f"/{realm}/roles/MANAGE_PATIENT")
+    admin.post(f"/{realm}/groups/{group['id']}/role-mappings/realm", [role])
+    return "groups/ANDROID_PRACTITIONER"
+
+
+def group_given_the_realm(admin, realm):
+    (group,) = admin.get(f"/{realm}/groups", search="ADMINISTRATOR", exact="true")
+    management = client(admin, realm, "realm-management")["id"]
+    role = admin.get(f"/{realm}/clients/{management}/roles/manage-users")
+    admin.post(f"/{realm}/groups/{group['id']}/role-mappings/clients/{management}", [role])
+    return "groups/ADMINISTRATOR"
+
+
+def service_account_given_the_realm(admin, realm):
+    found = client(admin, realm, "data-pipelines")
+    user = admin.get(f"/{realm}/clients/{found['id']}/service-account-user")
+    management = client(admin, realm, "realm-management")["id"]
+    role = admin.get(f"/{realm}/clients/{management}/roles/realm-admin")
+    admin.post(f"/{realm}/users/{user['id']}/role-mappings/clients/{management}", [role])
+    return "clients/data-pipelines/service-account"
+
+
+def fine_permissions_off(admin, realm):
+    admin.put(f"/{realm}", {"adminPermissionsEnabled": False})
+    return "realm"
+
+
+def administrators_permitted_more(admin, realm):
+    base = f"/{realm}/clients/{client(admin, realm, 'admin-permissions')['id']}"
+    base = f"{base}/authz/resource-server"
+    (policy,) = [p for p in admin.get(f"{base}/policy", max=99) if p["name"] == "administrators"]
+    body = {"name": "more", "resourceType": "Users", "scopes": ["map-roles"]}
+    admin.post(f"{base}/permission/scope", {**body, "policies": [policy["id"]]})
+    return "admin-permissions/more"
+
+
+def name_required_again(admin, realm):
+    profile = admin.get(f"/{realm}/users/profile")
+    for attribute in profile["attributes"]:
+        if attribute["name"] == "lastName":
+            attribute["required"] = {"roles": ["user"]}
+    admin.put(f"/{realm}/users/profile", profile)
+    return "user-profile"
+
+
 DRIFTS = (
+    admin_cli_by_password,
+    account_console_opened,
+    service_account_on,
+    device_grant_on,
+    client_gives_a_role,
+    scope_gives_a_role,
+    scope_put_on_a_client,
+    password_not_asked_for,
+    everybody_manages_patients,
+    everybody_administers,
+    role_holds_another,
+    group_given_a_role,
+    group_given_the_realm,
+    service_account_given_the_realm,
+    fine_permissions_off,
+    administrators_permitted_more,
+    name_required_again,
     superset_opened,
     superset_learns_no_roles,
     implicit_on,

@@ -35,6 +35,7 @@ DATABASE = Database(
     versions=("databasechangelog", "databasechangeloglock"),
 )
 
+_BRUTE_FORCE = "spi-brute-force-protector--default-brute-force-detector"
 _OPEN_PACKAGES = ("java.util", "java.util.concurrent", "java.security", "java.lang")
 
 
@@ -71,6 +72,8 @@ def render_config(context: Context) -> str:
         "bootstrap-admin-client-secret": context.secret(BOOTSTRAP_SECRET),
         "bootstrap-admin-username": CONSOLE_USER,
         "bootstrap-admin-password": context.secret(CONSOLE_SECRET),
+        # Else the second of two right log-ins at once is refused as a guess. Failures count on.
+        f"{_BRUTE_FORCE}--allow-concurrent-requests": "true",
         "log-console-color": "false",
         "quarkus.http.limits.max-header-size": str(header_bytes),
     }

@@ -1,34 +1,29 @@
 """The plane ``iam``: what differs between the declared realm and Keycloak's, and how to mend it.
 
-Only declared fields are compared. What the tool did not make is reported, never deleted.
+Only declared fields are compared. What others made is reported, never deleted; what was added to
+the platform's own clients, groups and roles is taken away, since it gives rights.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote
 
 from fhirstack.errors import UsageError
 from fhirstack.model.site import Environment
+from fhirstack.planes.iam import flows, found, permissions
 from fhirstack.planes.iam import realm as desired_realm
 from fhirstack.planes.iam import roles as desired_roles
 from fhirstack.planes.iam.admin import KeycloakAdmin
+from fhirstack.planes.iam.clients import ClientPlanner
 from fhirstack.planes.iam.compare import differences, merged, pick
+from fhirstack.planes.iam.observed import MANY, Observed, change, foreign
 from fhirstack.planes.iam.realm import DesiredClient
 from fhirstack.planes.plane import Action, Change
-from fhirstack.secret import MASK, Secret
+from fhirstack.secret import Secret
 
-PLANE = "iam"
-BUILT_IN_CLIENTS = frozenset(
-    {
-        "account",
-        "account-console",
-        "admin-cli",
-        "broker",
-        "realm-management",
-        "security-admin-console",
-    }
-)
 BUILT_IN_ROLES = frozenset(("offline_access", "uma_authorization"))
-_MANY = 2000
+EVERYBODYS_ROLES = BUILT_IN_ROLES | {"manage-account", "view-profile"}
+"""What a realm's default role holds: every user has them."""
 
 
 def plan(
@@ -39,17 +34,54 @@ def plan(
     Raises UsageError where the declaration itself is forbidden (implicit flow in production).
     """
     refuse_implicit_in_production(environment)
-    planner = _Planner(admin, environment)
-    clients = desired_realm.clients(environment, secrets, desired_roles.pipeline_roles())
+    observed = Observed(admin, environment)
+    planner, clients = _Planner(observed), ClientPlanner(observed)
+    declared = desired_realm.clients(environment, secrets, desired_roles.pipeline_roles())
     return [
         *planner.realm(),
         *planner.roles(),
+        *planner.everybody(),
         *planner.user_profile(),
-        *planner.scope(),
-        *planner.clients(clients),
+        *flows.plan(observed),
+        *clients.scopes(),
+        *clients.clients(declared),
         *planner.groups(),
-        *planner.service_accounts(clients),
+        *planner.service_accounts(declared),
+        *permissions.plan(observed),
+        *_master(admin),
+        *found.plan(observed),
     ]
+
+
+def _master(admin: KeycloakAdmin) -> list[Change]:
+    """Compare the realm of the administration itself. No way leads to it from outside."""
+    wanted = {"bruteForceProtected": True, "registrationAllowed": False}
+    held = admin.get("/master")
+    changes = []
+    if differences(wanted, held):
+        changes.append(
+            change(
+                "master",
+                Action.UPDATE,
+                pick(held, wanted),
+                wanted,
+                lambda: admin.put("/master", wanted),
+            )
+        )
+    off = {"directAccessGrantsEnabled": False}
+    (client,) = admin.get("/master/clients", clientId="admin-cli")
+    if differences(off, client):
+        body = {**client, **off}
+        changes.append(
+            change(
+                "master/clients/admin-cli",
+                Action.UPDATE,
+                pick(client, off),
+                off,
+                lambda: admin.put(f"/master/clients/{client['id']}", body),
+            )
+        )
+    return changes
 
 
 def refuse_implicit_in_production(environment: Environment) -> None:
@@ -65,38 +97,33 @@ def refuse_implicit_in_production(environment: Environment) -> None:
 
 
 class _Planner:
-    def __init__(self, admin: KeycloakAdmin, environment: Environment) -> None:
-        self.admin = admin
-        self.environment = environment
-        self.name = environment.realm.name
-        self.path = f"/{quote(self.name)}"
-        self.observed_realm: dict[str, Any] | None = admin.get(self.path)
-
-    def _get(self, path: str, **params: Any) -> Any:
-        """Observe below the realm; None as long as there is no realm."""
-        if self.observed_realm is None:
-            return None
-        return self.admin.get(self.path + path, **params)
+    def __init__(self, observed: Observed) -> None:
+        self.observed = observed
+        self.admin = observed.admin
+        self.environment = observed.environment
+        self.name = observed.name
+        self.path = observed.path
 
     def realm(self) -> list[Change]:
         declared = desired_realm.realm_settings(self.environment)
-        if self.observed_realm is None:
+        if self.observed.realm is None:
             body = {"realm": self.name, **declared}
             return [
-                _change("realm", Action.CREATE, None, self.name, lambda: self.admin.post("", body))
+                change("realm", Action.CREATE, None, self.name, lambda: self.admin.post("", body))
             ]
-        found = differences(declared, self.observed_realm)
+        found = differences(declared, self.observed.realm)
         if not found:
             return []
-        before = pick(self.observed_realm, found)
+        before = pick(self.observed.realm, found)
         # The Admin API leaves alone what a realm's body does not name.
         return [
-            _change("realm", Action.UPDATE, before, found, lambda: self.admin.put(self.path, found))
+            change("realm", Action.UPDATE, before, found, lambda: self.admin.put(self.path, found))
         ]
 
     def roles(self) -> list[Change]:
         declared = desired_roles.catalogue()
-        observed = {role["name"] for role in self._get("/roles", max=_MANY) or []}
+        held = self.observed.get("/roles", max=MANY) or []
+        observed = {role["name"] for role in held}
         changes = []
         missing = sorted(declared.keys() - observed)
         if missing:
@@ -107,7 +134,7 @@ class _Planner:
                 },
             }
             changes.append(
-                _change(
+                change(
                     "roles",
                     Action.CREATE,
                     None,
@@ -115,12 +142,52 @@ class _Planner:
                     lambda: self.admin.post(f"{self.path}/partialImport", body),
                 )
             )
-        own = declared.keys() | BUILT_IN_ROLES | {f"default-roles-{self.name.lower()}"}
-        changes += [_foreign(f"roles/{name}") for name in sorted(observed - own)]
+        for role in held:
+            if role["composite"] and role["name"] in declared.keys() | BUILT_IN_ROLES:
+                changes.append(self._no_composite(role["name"]))
+        own = declared.keys() | BUILT_IN_ROLES | {self.observed.default_role}
+        changes += [foreign(f"roles/{name}") for name in sorted(observed - own)]
         return changes
 
+    def _no_composite(self, name: str) -> Change:
+        """Take out what was put into a role of the catalogue: it is one right."""
+        path = f"/roles/{quote(name)}/composites"
+        inner = self.observed.get(path) or []
+        return change(
+            f"roles/{name}",
+            Action.UPDATE,
+            sorted(role["name"] for role in inner),
+            [],
+            lambda: self.admin.delete(self.path + path, inner),
+        )
+
+    def everybody(self) -> list[Change]:
+        """Compare what every user has: the default role, and the default groups."""
+        path = f"/roles/{quote(self.observed.default_role)}/composites"
+        extra = [r for r in self.observed.get(path) or [] if r["name"] not in EVERYBODYS_ROLES]
+        changes = []
+        if extra:
+            changes.append(
+                change(
+                    "default-roles",
+                    Action.UPDATE,
+                    sorted(role["name"] for role in extra),
+                    None,
+                    lambda: self.admin.delete(self.path + path, extra),
+                )
+            )
+        changes += [self._no_default(group) for group in self.observed.get("/default-groups") or []]
+        return changes
+
+    def _no_default(self, group: dict[str, Any]) -> Change:
+        target = f"{self.path}/default-groups/{group['id']}"
+        address = f"default-groups/{group['name']}"
+        return change(
+            address, Action.DELETE, group["name"], None, lambda: self.admin.delete(target)
+        )
+
     def user_profile(self) -> list[Change]:
-        observed = self._get("/users/profile") or {"attributes": []}
+        observed = self.observed.get("/users/profile") or {"attributes": []}
         by_name = {attribute["name"]: attribute for attribute in observed["attributes"]}
         found = {}
         for attribute in desired_realm.user_profile_attributes():
@@ -135,156 +202,18 @@ class _Planner:
         def apply() -> None:
             current = self.admin.get(f"{self.path}/users/profile")
             kept = [a for a in current["attributes"] if a["name"] not in found]
-            changed = [by_name[name] for name in found]
+            changed = [_without_none(by_name[name]) for name in found]
             self.admin.put(f"{self.path}/users/profile", {**current, "attributes": kept + changed})
 
-        return [_change("user-profile", Action.UPDATE, None, found, apply)]
-
-    def scope(self) -> list[Change]:
-        declared, mapper = desired_realm.app_scope(), desired_realm.app_scope_mapper()
-        name = declared["name"]
-        scopes = {scope["name"]: scope for scope in self._get("/client-scopes") or []}
-        defaults = {scope["name"] for scope in self._get("/default-default-client-scopes") or []}
-        changes = []
-        observed = scopes.get(name)
-        if observed is None:
-            body = {**declared, "protocolMappers": [mapper]}
-            changes.append(
-                _change(
-                    f"client-scopes/{name}",
-                    Action.CREATE,
-                    None,
-                    name,
-                    lambda: self.admin.post(f"{self.path}/client-scopes", body),
-                )
-            )
-        else:
-            changes += self._scope_update(observed, declared, mapper)
-        if name not in defaults:
-
-            def make_default() -> None:
-                ids = {s["name"]: s["id"] for s in self.admin.get(f"{self.path}/client-scopes")}
-                self.admin.put(f"{self.path}/default-default-client-scopes/{ids[name]}")
-
-            changes.append(
-                _change("default-scopes", Action.UPDATE, None, f"+ {name}", make_default)
-            )
-        return changes
-
-    def _scope_update(
-        self, observed: dict[str, Any], declared: dict[str, Any], mapper: dict[str, Any]
-    ) -> list[Change]:
-        path = f"{self.path}/client-scopes/{observed['id']}"
-        address = f"client-scopes/{declared['name']}"
-        changes = []
-        found = differences(declared, observed)
-        if found:
-            body = merged(observed, declared)
-            changes.append(
-                _change(
-                    address,
-                    Action.UPDATE,
-                    pick(observed, found),
-                    found,
-                    lambda: self.admin.put(path, body),
-                )
-            )
-        changes += self._mapper(address, path, observed.get("protocolMappers") or [], mapper)
-        return changes
-
-    def _mapper(
-        self, address: str, path: str, observed: list[dict[str, Any]], mapper: dict[str, Any]
-    ) -> list[Change]:
-        models = f"{path}/protocol-mappers/models"
-        address = f"{address}/mappers/{mapper['name']}"
-        same = next((m for m in observed if m["name"] == mapper["name"]), None)
-        if same is None:
-            return [
-                _change(
-                    address,
-                    Action.CREATE,
-                    None,
-                    mapper["config"],
-                    lambda: self.admin.post(models, mapper),
-                )
-            ]
-        found = differences(mapper, same)
-        if not found:
-            return []
-        body = merged(same, mapper)
-        return [
-            _change(
-                address,
-                Action.UPDATE,
-                pick(same, found),
-                found,
-                lambda: self.admin.put(f"{models}/{same['id']}", body),
-            )
-        ]
-
-    def clients(self, declared: tuple[DesiredClient, ...]) -> list[Change]:
-        observed = {c["clientId"]: c for c in self._get("/clients", max=_MANY) or []}
-        changes: list[Change] = []
-        for client in declared:
-            same = observed.get(client.id)
-            changes += self._client_update(client, same) if same else [self._client_create(client)]
-        own = {client.id for client in declared} | BUILT_IN_CLIENTS
-        changes += [_foreign(f"clients/{name}") for name in sorted(observed.keys() - own)]
-        return changes
-
-    def _client_create(self, client: DesiredClient) -> Change:
-        def apply() -> None:
-            body = {
-                **client.fields,
-                "protocolMappers": list(client.mappers.values()),
-                "defaultClientScopes": list(client.scopes),
-                "optionalClientScopes": ["offline_access"],
-            }
-            if client.secret:
-                body["secret"] = client.secret.reveal()
-            self.admin.post(f"{self.path}/clients", body)
-
-        return _change(f"clients/{client.id}", Action.CREATE, None, client.fields, apply)
-
-    def _client_update(self, client: DesiredClient, observed: dict[str, Any]) -> list[Change]:
-        address = f"clients/{client.id}"
-        path = f"{self.path}/clients/{observed['id']}"
-        changes = []
-        found = differences(client.fields, observed)
-        before = pick(observed, found)
-        if client.secret and observed.get("secret") != client.secret.reveal():
-            found["secret"] = before["secret"] = MASK
-        if found:
-
-            def apply() -> None:
-                body = merged(observed, client.fields)
-                if client.secret:
-                    body["secret"] = client.secret.reveal()
-                self.admin.put(path, body)
-
-            changes.append(_change(address, Action.UPDATE, before, found, apply))
-        for mapper in client.mappers.values():
-            changes += self._mapper(address, path, observed.get("protocolMappers") or [], mapper)
-        lacking = sorted(set(client.scopes) - set(observed.get("defaultClientScopes") or []))
-        if lacking:
-
-            def add_scopes() -> None:
-                ids = {s["name"]: s["id"] for s in self.admin.get(f"{self.path}/client-scopes")}
-                for name in lacking:
-                    self.admin.put(f"{path}/default-client-scopes/{ids[name]}")
-
-            changes.append(
-                _change(f"{address}/default-scopes", Action.UPDATE, None, lacking, add_scopes)
-            )
-        return changes
+        return [change("user-profile", Action.UPDATE, None, found, apply)]
 
     def groups(self) -> list[Change]:
         observed = {
             group["name"]: group
-            for group in self._get("/groups", max=_MANY, briefRepresentation="false") or []
+            for group in self.observed.get("/groups", max=MANY, briefRepresentation="false") or []
         }
         changes = []
-        declared = desired_roles.groups()
+        declared = desired_roles.groups(self.environment.application.writes)
         for group in declared:
             same = observed.get(group.name) or {}
             wanted = {"": group.realm_roles, **group.client_roles}
@@ -297,7 +226,7 @@ class _Planner:
             action = Action.UPDATE if same else Action.CREATE
             if lacking or not same:
                 changes.append(
-                    _change(
+                    change(
                         f"groups/{group.name}",
                         action,
                         None,
@@ -306,10 +235,39 @@ class _Planner:
                     )
                 )
             for client, names in held.items():
-                extra = sorted(set(names) - set(wanted.get(client, ())))
-                changes += [_foreign(f"groups/{group.name}/roles/{name}") for name in extra]
+                extra = set(names) - set(wanted.get(client, ()))
+                changes += self._extra_roles(f"groups/{group.name}", same, client, extra)
+            changes += [
+                foreign(f"groups/{group.name}/{below['name']}", "its members have its roles too")
+                for below in self._below(same)
+            ]
         own = {group.name for group in declared}
-        changes += [_foreign(f"groups/{name}") for name in sorted(observed.keys() - own)]
+        changes += [foreign(f"groups/{name}") for name in sorted(observed.keys() - own)]
+        return changes
+
+    def _below(self, group: dict[str, Any]) -> list[dict[str, Any]]:
+        if not group.get("subGroupCount"):
+            return []
+        return self.observed.get(f"/groups/{group['id']}/children", max=MANY) or []
+
+    def _extra_roles(
+        self, address: str, holder: dict[str, Any], client: str, extra: Iterable[str]
+    ) -> list[Change]:
+        """Take away rights that were added to a group of the platform's; others' roles are told."""
+        known = set(extra) if client else set(extra) & desired_roles.catalogue().keys()
+        changes = [foreign(f"{address}/roles/{name}") for name in sorted(set(extra) - known)]
+        if known:
+            names = sorted(known)
+            path = f"{self.path}/groups/{holder.get('id')}"
+            changes.append(
+                change(
+                    address,
+                    Action.UPDATE,
+                    {client or "realm": names},
+                    None,
+                    lambda: self._map_roles(path, client, names, remove=True),
+                )
+            )
         return changes
 
     def _group_apply(self, name: str, lacking: dict[str, list[str]]) -> Any:
@@ -331,7 +289,7 @@ class _Planner:
             lacking = sorted(set(client.service_roles) - held)
             if lacking:
                 changes.append(
-                    _change(
+                    change(
                         f"clients/{client.id}/service-account",
                         Action.UPDATE,
                         None,
@@ -339,49 +297,80 @@ class _Planner:
                         self._service_apply(client.id, lacking),
                     )
                 )
-            known = {*client.service_roles, f"default-roles-{self.name.lower()}"}
-            changes += [
-                _foreign(f"clients/{client.id}/service-account/{name}")
-                for name in sorted(held - known)
-            ]
+            extra = sorted(held - {*client.service_roles, self.observed.default_role})
+            extra += self._service_client_roles(client.id)
+            if extra:
+                changes.append(
+                    change(
+                        f"clients/{client.id}/service-account",
+                        Action.UPDATE,
+                        extra,
+                        None,
+                        self._service_strip(client.id, set(client.service_roles)),
+                    )
+                )
         return changes
 
+    def _service_client_roles(self, client_id: str) -> list[str]:
+        user = self._service_user(client_id)
+        held = (self.observed.get(f"/users/{user}/role-mappings") or {}) if user else {}
+        return sorted(
+            f"{client}/{role['name']}"
+            for client, mapped in (held.get("clientMappings") or {}).items()
+            for role in mapped["mappings"]
+        )
+
+    def _service_strip(self, client_id: str, kept: set[str]) -> Any:
+        def apply() -> None:
+            path = f"{self.path}/users/{self._service_user(client_id)}/role-mappings"
+            held = self.admin.get(path)
+            known = kept | {self.observed.default_role}
+            extra = [r for r in held.get("realmMappings") or [] if r["name"] not in known]
+            if extra:
+                self.admin.delete(f"{path}/realm", extra)
+            for mapped in (held.get("clientMappings") or {}).values():
+                self.admin.delete(f"{path}/clients/{mapped['id']}", mapped["mappings"])
+
+        return apply
+
     def _service_user(self, client_id: str) -> str | None:
-        found = self._get("/clients", clientId=client_id) or []
+        found = self.observed.get("/clients", clientId=client_id) or []
         if not found or not found[0].get("serviceAccountsEnabled"):
             return None
-        user = self._get(f"/clients/{found[0]['id']}/service-account-user")
+        user = self.observed.get(f"/clients/{found[0]['id']}/service-account-user")
         return user["id"] if user else None
 
     def _service_roles(self, client_id: str) -> set[str]:
         user = self._service_user(client_id)
         if user is None:
             return set()
-        held = self._get(f"/users/{user}/role-mappings/realm") or []
+        held = self.observed.get(f"/users/{user}/role-mappings/realm") or []
         return {role["name"] for role in held}
 
     def _service_apply(self, client_id: str, lacking: list[str]) -> Any:
         def apply() -> None:
-            self.observed_realm = self.admin.get(self.path)
+            self.observed.realm = self.admin.get(self.path)
             user = self._service_user(client_id)
             self._map_roles(f"{self.path}/users/{user}", "", lacking)
 
         return apply
 
-    def _map_roles(self, holder: str, client: str, names: list[str]) -> None:
+    def _map_roles(
+        self, holder: str, client: str, names: list[str], *, remove: bool = False
+    ) -> None:
         if client:
             (found,) = self.admin.get(f"{self.path}/clients", clientId=client)
             source = f"{self.path}/clients/{found['id']}/roles"
             target = f"{holder}/role-mappings/clients/{found['id']}"
         else:
             source, target = f"{self.path}/roles", f"{holder}/role-mappings/realm"
-        available = {role["name"]: role for role in self.admin.get(source, max=_MANY)}
-        self.admin.post(target, [available[name] for name in names])
+        available = {role["name"]: role for role in self.admin.get(source, max=MANY)}
+        send = self.admin.delete if remove else self.admin.post
+        send(target, [available[name] for name in names])
 
 
-def _change(address: str, action: Action, before: Any, after: Any, apply: Any) -> Change:
-    return Change(PLANE, address, action, before, after, apply=lambda: (apply(), None)[1])
-
-
-def _foreign(address: str) -> Change:
-    return Change(PLANE, address, Action.REPORT, reason="not made by fhirstack: left as it is")
+def _without_none(value: Any) -> Any:
+    """Return a setting without what must not be there."""
+    if isinstance(value, dict):
+        return {key: _without_none(inner) for key, inner in value.items() if inner is not None}
+    return value

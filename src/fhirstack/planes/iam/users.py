@@ -19,6 +19,7 @@ class User:
     app_id: str
     groups: tuple[str, ...]
     roles: tuple[str, ...] = field(default=())
+    enabled: bool = True
 
 
 def find_user(admin: KeycloakAdmin, realm: str, username: str) -> str | None:
@@ -38,8 +39,8 @@ def ensure_user(admin: KeycloakAdmin, realm: str, user: User, password: Secret) 
         f"{path}/users",
         {
             "username": user.username,
-            "enabled": True,
-            "emailVerified": True,
+            "enabled": user.enabled,
+            "emailVerified": bool(user.email),
             "email": user.email,
             "firstName": user.first_name,
             "lastName": user.last_name,
