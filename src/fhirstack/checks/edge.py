@@ -272,7 +272,7 @@ def rate_limit(session: Session) -> str:
         if response.status_code == 429:
             wait = response.headers.get("retry-after")
             require(wait is not None, "429 without Retry-After")
-            tokens = session.tokens_of(session.people.nurse)
+            tokens = session.tokens_of(session.wake(session.people.nurse))
             beside = session.grant(
                 grant_type="refresh_token",
                 client_id=session.environment.realm.clients.android.id,

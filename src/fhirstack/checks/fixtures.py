@@ -1,7 +1,8 @@
 """The people and records that checks need: made before, removed after, whatever happens.
 
-All ids are fixed and begin with ``fhirstack-verify``: a killed run's leftovers are found and
-overwritten by the next. The application is one of its own, so that no programme is touched.
+All ids are fixed and begin with ``fhirstack-verify``: what a killed run left is found by the next
+command that changes anything (``checks/leftovers.py``). Nobody of these people can log in but in
+the check that needs it. The application is one of its own, so that no programme is touched.
 """
 
 import base64
@@ -9,6 +10,7 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fhirstack.checks.session import Cast, Person, Session
@@ -42,7 +44,7 @@ _PEOPLE = {
 def cast(session: Session) -> Iterator[None]:
     """Give the session its people and records, and take them away again."""
     realm = session.environment.realm.name
-    _remove(session)
+    remove(session)
     try:
         people = {name: _person(session, realm, name, groups) for name, groups in _PEOPLE.items()}
         session.cast = Cast(
@@ -64,7 +66,7 @@ def cast(session: Session) -> Iterator[None]:
         yield
     finally:
         session.cast = None
-        _remove(session)
+        remove(session)
 
 
 def tagged(resource: Resource) -> Resource:
@@ -192,13 +194,17 @@ def _put(resource: Resource) -> Resource:
 def _person(session: Session, realm: str, name: str, groups: tuple[str, ...]) -> Person:
     password = Secret(secrets.token_urlsafe(24))
     username = f"{PREFIX}-{name}"
+    until = datetime.now(UTC) + timedelta(hours=1)
+    # A health worker may well have neither an address nor a second name.
+    is_bare = name == "colleague"
     user = User(
         username=username,
         first_name="Verify",
-        last_name=name.title(),
-        email=f"{username}@{session.environment.domain}",
+        last_name="" if is_bare else f"{name.title()}, not needed after {until:%Y-%m-%d %H:%M} UTC",
+        email="" if is_bare else f"{username}@{session.environment.domain}",
         app_id=PREFIX,
         groups=groups,
+        enabled=False,
     )
     return Person(username, password, ensure_user(session.admin, realm, user, password))
 
@@ -254,7 +260,7 @@ _ORDER = (
 )  # fmt: skip
 
 
-def _remove(session: Session) -> None:
+def remove(session: Session) -> None:
     """Delete every user and record of the checks; nothing there is fine."""
     realm = session.environment.realm.name
     for name in _PEOPLE:

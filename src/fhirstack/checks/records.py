@@ -125,7 +125,9 @@ def other_patient_by_search(session: Session) -> str:
     hidden = f"Patient?_has:Observation:subject:_id={people.other_observation}"
     refused(session.fhir("GET", hidden, people.nurse), 400, 403, what="_has")
     chained = f"Observation?subject:Patient.family=Verify&subject=Patient/{other}"
-    refused(session.fhir("GET", chained, people.nurse), 400, 403, what="a chain")
+    response = session.fhir("GET", chained, people.nurse)
+    status_is(response, 200, 400, 403, what="a chain")
+    require(not _ids(response.json(), "Observation"), "a chain found it")
     for include in (
         f"Patient?_id={people.patient}&_revinclude=Observation:subject",
         f"Observation?_id={people.observation}&_include=Observation:subject",
@@ -190,8 +192,8 @@ def worker_roles(session: Session) -> str:
     )
     refused(session.fhir("DELETE", f"Patient/{people.patient}", people.nurse), 403)
     refused(session.fhir("PATCH", f"Patient/{people.patient}", people.nurse, json=[]), 403)
-    refused(session.fhir("GET", "AuditEvent", people.nurse), 403)
-    included = f"Patient?_id={people.patient}&_revinclude=AuditEvent:patient"
+    refused(session.fhir("GET", "Claim", people.nurse), 403)
+    included = f"Patient?_id={people.patient}&_revinclude=Claim:patient"
     refused(session.fhir("GET", included, people.nurse), 403, what="_revinclude without its role")
     return "what she has no role for: 403"
 

@@ -1,10 +1,12 @@
 """A verification session: the environment, ways into it, and tokens."""
 
 import ssl
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -59,7 +61,9 @@ class Session:
     sync: Callable[[], Mapping[str, Any]] | None = None
     """Runs the pipelines once and returns what was done; None where there is no way to."""
     cast: Cast | None = None
-    _tokens: dict[str, dict[str, str]] = field(default_factory=dict)
+    _tokens: dict[str, tuple[dict[str, str], float]] = field(default_factory=dict)
+    """By user name, the pipelines' under "": what came, and until when it is given out again."""
+    _awake: dict[str, str] = field(default_factory=dict)
 
     @property
     def people(self) -> Cast:
@@ -77,38 +81,65 @@ class Session:
         """Ask the token endpoint."""
         return self.http.post(self.token_endpoint, data=form)
 
+    def wake(self, person: Person) -> Person:
+        """Let a person log in, until ``rest``; one who may already is left alone."""
+        if person.username not in self._awake:
+            self._enable(person.user_id, enabled=True)
+            self._awake[person.username] = person.user_id
+        return person
+
+    def rest(self) -> None:
+        """Let nobody log in any more: between two checks no one of the checks' people can."""
+        while self._awake:
+            _, user_id = self._awake.popitem()
+            self._enable(user_id, enabled=False)
+
+    def _enable(self, user_id: str, *, enabled: bool) -> None:
+        path = f"/{quote(self.environment.realm.name)}/users/{user_id}"
+        user = self.admin.get(path)
+        if user is not None:
+            self.admin.put(path, {**user, "enabled": enabled})
+
     def tokens_of(self, person: Person) -> dict[str, str]:
-        """Return the tokens of a person by the Android app's grant; asked for once."""
-        if person.username not in self._tokens:
-            response = self.grant(
+        """Return a person's tokens by the Android app's grant, asked for again before they end."""
+        return self._kept(
+            person.username,
+            lambda: self.grant(
                 grant_type="password",
                 client_id=self.environment.realm.clients.android.id,
-                username=person.username,
+                username=self.wake(person).username,
                 password=person.password.reveal(),
                 scope="openid",
-            )
-            if response.status_code != 200:
-                raise UnreachableError(
-                    f"no token for {person.username}: {response.status_code} {response.text[:200]}"
-                )
-            self._tokens[person.username] = response.json()
-        return self._tokens[person.username]
+            ),
+        )
 
     def pipeline_token(self) -> str:
-        """Return an access token of the pipelines client; asked for once."""
-        if "" not in self._tokens:
-            client = self.environment.realm.clients.pipelines.id
-            response = self.http.post(
+        """Return an access token of the pipelines client, asked for again before it ends."""
+        client = self.environment.realm.clients.pipelines.id
+        tokens = self._kept(
+            "",
+            lambda: self.http.post(
                 self.token_endpoint,
                 data={"grant_type": "client_credentials"},
                 auth=(client, self.secrets["client-pipelines"].reveal()),
-            )
+            ),
+        )
+        return tokens["access_token"]
+
+    def _kept(self, name: str, ask: Callable[[], httpx.Response]) -> dict[str, str]:
+        tokens, until = self._tokens.get(name, ({}, 0.0))
+        if time.monotonic() >= until:
+            asked = time.monotonic()
+            response = ask()
             if response.status_code != 200:
                 raise UnreachableError(
-                    f"no token for {client}: {response.status_code} {response.text[:200]}"
+                    f"no token for {name or 'the pipelines'}: {response.status_code}"
+                    f" {response.text[:200]}"
                 )
-            self._tokens[""] = response.json()
-        return self._tokens[""]["access_token"]
+            tokens = response.json()
+            # Its last third is for whatever is asked with it on a slow machine.
+            self._tokens[name] = tokens, asked + int(tokens["expires_in"]) * 2 / 3
+        return tokens
 
     def fhir(
         self,

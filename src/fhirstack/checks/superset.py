@@ -43,7 +43,7 @@ def own_client(session: Session) -> str:
     _need(session)
     client = session.environment.realm.clients.superset.id
     secret = session.secrets[names.CLIENT_SECRET].reveal()
-    person = session.people.viewer
+    person = session.wake(session.people.viewer)
     for form in (
         {"grant_type": "client_credentials"},
         {
@@ -70,7 +70,7 @@ def numbers(session: Session) -> str:
     base = _need(session)
     needed(session)
     with browser(session) as context:
-        page = _log_in(context, base, session.people.viewer)
+        page = _log_in(context, base, session.wake(session.people.viewer))
         held = _value(session, "SELECT sum(records) FROM marts_anonymous.freshness")
         _open(page, f"{base}/superset/dashboard/{QUALITY}/", "freshness")
         _shows(page, "Records in the warehouse", held)
@@ -92,7 +92,8 @@ def no_role(session: Session) -> str:
     with browser(session) as context:
         page = context.new_page()
         page.goto(f"{base}/login/keycloak")
-        fill_login(page, session.people.nurse.username, session.people.nurse.password.reveal())
+        nurse = session.wake(session.people.nurse)
+        fill_login(page, nurse.username, nurse.password.reveal())
         page.wait_for_url(lambda url: url.startswith(base))
         text = page.locator("body").inner_text()
         require("No access" in text, f"a health worker sees: {text[:80]}")

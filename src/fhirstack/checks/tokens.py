@@ -6,14 +6,21 @@ import json
 import re
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import httpx
+
 from fhirstack.checks.check import Check, FailedError, refused, require, status_is
 from fhirstack.checks.session import Person, Session, trusting_client
+from fhirstack.planes.iam.realm import built_in_clients as built_in
+from fhirstack.planes.iam.roles import ADMINISTRATOR_GROUP
 
 ANYTHING = "Patient?_count=1"
 LATEST_SECONDS = 30
+TOGETHER = 5
+"""Log-ins at once, as of an app that asks again before it was answered."""
 
 
 def claims(token: str) -> dict[str, Any]:
@@ -26,7 +33,7 @@ def claims(token: str) -> dict[str, Any]:
 
 
 def android_password(session: Session) -> str:
-    nurse = session.people.nurse
+    nurse = session.wake(session.people.nurse)
     tokens = session.tokens_of(nurse)
     found = claims(tokens["access_token"])
     roles = found.get("realm_access", {}).get("roles", [])
@@ -48,7 +55,7 @@ def android_password(session: Session) -> str:
 
 
 def refresh(session: Session) -> str:
-    tokens = session.tokens_of(session.people.nurse)
+    tokens = session.tokens_of(session.wake(session.people.nurse))
     response = session.grant(
         grant_type="refresh_token",
         client_id=session.environment.realm.clients.android.id,
@@ -61,10 +68,75 @@ def wrong_password(session: Session) -> str:
     response = session.grant(
         grant_type="password",
         client_id=session.environment.realm.clients.android.id,
-        username=session.people.colleague.username,
+        username=session.wake(session.people.colleague).username,
         password="wrong",  # noqa: S106 - it must be wrong
     )
-    return status_is(response, 400, 401, what="a wrong password")
+    # The app knows no other word for it: after a 400 it speaks of an error, not of the password.
+    return status_is(response, 401, what="a wrong password")
+
+
+def at_once(session: Session) -> str:
+    person = session.wake(session.people.colleague)
+
+    def log_in(_: int) -> httpx.Response:
+        return session.grant(
+            grant_type="password",
+            client_id=session.environment.realm.clients.android.id,
+            username=person.username,
+            password=person.password.reveal(),
+        )
+
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        for answer in pool.map(log_in, range(TOGETHER)):
+            status_is(answer, 200, what=f"one of {TOGETHER} right log-ins at once")
+    return f"{TOGETHER} right log-ins of one user at once: 200"
+
+
+def built_in_clients(session: Session) -> str:
+    person = session.wake(session.people.administrator)
+    for client in built_in(session.environment.realm.name):
+        response = session.grant(
+            grant_type="password",
+            client_id=client.id,
+            username=person.username,
+            password=person.password.reveal(),
+        )
+        status_is(response, 400, 401, what=f"a password grant by {client.id}")
+    return "no client of Keycloak's own gives tokens by password"
+
+
+def administrators(session: Session) -> str:
+    """Try what an administrator of users must not do, on the administrator of the checks."""
+    environment, person = session.environment, session.people.administrator
+    token = session.tokens_of(session.wake(person))["access_token"]
+    base = f"{environment.keycloak_url}/admin/realms/{environment.realm.name}"
+    user = f"{base}/users/{person.user_id}"
+    role = session.admin.get(f"/{environment.realm.name}/roles/MANAGE_PATIENT")
+    (group,) = session.admin.get(
+        f"/{environment.realm.name}/groups", search=ADMINISTRATOR_GROUP, exact="true"
+    )
+    other = f"{base}/users/{session.people.colleague.user_id}"
+    password = {"type": "password", "value": secrets.token_urlsafe(24), "temporary": False}
+    headers = {"Authorization": f"Bearer {token}"}
+    for method, url, body in (
+        ("POST", f"{user}/role-mappings/realm", [role]),
+        ("POST", f"{other}/role-mappings/realm", [role]),
+        ("PUT", f"{other}/groups/{group['id']}", {}),
+        ("PUT", f"{user}/reset-password", password),
+        ("PUT", user, {"enabled": False}),
+        ("POST", f"{user}/logout", {}),
+        ("POST", f"{base}/logout-all", {}),
+        ("PUT", base, {"bruteForceProtected": False}),
+        ("GET", f"{base}/clients", None),
+    ):
+        answer = session.http.request(method, url, json=body, headers=headers)
+        status_is(answer, 401, 403, 404, what=f"{method} {url.removeprefix(base)}")
+    # The permission is asked before the rule: this says that it may, and why this one will not do.
+    short = {**password, "value": "short"}
+    answer = session.http.put(f"{other}/reset-password", json=short, headers=headers)
+    status_is(answer, 400, what="a health worker's new password, too short")
+    require("minimum length" in answer.text, f"no reason: {answer.text[:160]}")
+    return "health workers' passwords, yes; roles, other administrators, all sessions: refused"
 
 
 def android_no_client_credentials(session: Session) -> str:
@@ -74,7 +146,7 @@ def android_no_client_credentials(session: Session) -> str:
 
 
 def _password_grant(session: Session, client: str, secret: str) -> str:
-    nurse = session.people.nurse
+    nurse = session.wake(session.people.nurse)
     response = session.http.post(
         session.token_endpoint,
         data={
@@ -130,6 +202,7 @@ def authorization_code(session: Session) -> str:
 
 def log_in(session: Session, person: Person) -> dict[str, str]:
     """Log a person in by the authorization code grant, through Keycloak's own login page."""
+    session.wake(person)
     web = session.environment.realm.clients.web.id
     callback = f"{session.environment.url('web')}/oauth/callback/OpenSRP/"
     state = secrets.token_urlsafe(8)
@@ -268,6 +341,16 @@ CHECKS = (
         "client.android.grant",
         "A wrong password is refused",
         wrong_password,
+    ),
+    Check("token.at-once", "client.android.grant", "Log-ins at once are no attack", at_once),
+    Check(
+        "token.built-in", "client.separate", "Keycloak's own clients are closed", built_in_clients
+    ),
+    Check(
+        "token.administrators",
+        "services.keycloak",
+        "Administrators grant nothing",
+        administrators,
     ),
     Check(
         "token.android-no-client-credentials",

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -84,6 +84,8 @@ def verify(
             results.append(Result(first, Verdict.FAILED, str(error), 0.0))
             shown(results[0])
         for result in run(checks, session):
+            with suppress(FhirstackError):
+                session.rest()
             results.append(result)
             shown(result)
     return results

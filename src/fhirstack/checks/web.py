@@ -90,6 +90,7 @@ def _answer_callback(page: "Page", session: Session) -> list[str]:
 def _log_in(context: "BrowserContext", session: Session, person: Person) -> tuple["Page", str]:
     """Log a person in; returns the page on FHIR Web's origin, and the code that came back."""
     state, nonce = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
+    session.wake(person)
     page = context.new_page()
     arrived = _answer_callback(page, session)
     page.goto(_authorization(session, "code", state=state, nonce=nonce))

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from fhirstack import demo as programme
+from fhirstack.checks import leftovers
 from fhirstack.cli.console import console
 from fhirstack.cli.progress import step
 from fhirstack.planes.iam.users import User, ensure_user
@@ -44,6 +45,7 @@ def load(
     """Put a programme and synthetic patients in place. Loading again changes nothing."""
     found = existing(name)
     platform = open_platform(found)
+    leftovers.remove(platform)
     with exclusive(found.root):
         with step("demo users"):
             users = _users(platform)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from fhirstack.checks import leftovers
 from fhirstack.checks.check import Result
 from fhirstack.cli import changes as shown
 from fhirstack.cli.console import console
@@ -54,6 +55,7 @@ def up(
         stacks.check_port_base(port_base)
     wanted = bringing.Wanted(port_base, _analytics(without, added), fhir_web)
     result = bringing.up(name, wanted, step)
+    leftovers.remove(result.platform)
     out = console()
     if result.moved_ports:
         first = result.platform.stack.port_base
@@ -202,7 +204,7 @@ def restart(
             if known[process].state.up:
                 with step(f"{process} stops"):
                     supervisor.stop(process)
-    bringing.up(name, bringing.Wanted(), step)
+    leftovers.remove(bringing.up(name, bringing.Wanted(), step).platform)
     console().print("Restarted.")
 
 
@@ -220,6 +222,8 @@ def down(
         remove_tree(root)
         console().print(f"There is no stack {name}.")
         return
+    if not delete_data:
+        leftovers.remove(open_platform(found))
     with exclusive(found.root), step("services stop"):
         take_down(found, delete_data=delete_data)
     console().print("Everything of it is gone." if delete_data else "Stopped. Its data is kept.")

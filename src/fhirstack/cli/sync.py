@@ -10,6 +10,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from fhirstack.checks import leftovers
 from fhirstack.cli.console import console
 from fhirstack.cli.options import check_format
 from fhirstack.errors import CheckFailedError, UsageError
@@ -39,7 +40,9 @@ def sync(
             f"the stack {name} runs without analytics",
             remedy=f"./fhirstack up --with analytics{option}",
         )
-    done = _show(run(open_platform(found), full=full))
+    platform = open_platform(found)
+    leftovers.remove(platform)
+    done = _show(run(platform, full=full))
     if format == "json":
         print(json.dumps(done, indent=2))
     else:

@@ -10,6 +10,7 @@ from rich.markup import escape
 from fhirstack.checks import report
 from fhirstack.checks import verify as checking
 from fhirstack.checks.check import Result
+from fhirstack.checks.leftovers import verifying
 from fhirstack.checks.local import session_of
 from fhirstack.cli.console import console
 from fhirstack.errors import CheckFailedError, UsageError
@@ -51,7 +52,7 @@ def verify(
     platform = open_platform(existing(name))
     shown = show if format == "table" and output is None else _quiet
     if only:
-        with session_of(platform) as session:
+        with verifying(platform.stack.root), session_of(platform) as session:
             results = checking.verify(session, checks, shown)
     else:
         results = verify_all(platform, shown)
@@ -70,7 +71,7 @@ def verify(
 
 def verify_all(platform: Platform, shown: Callable[[Result], None]) -> list[Result]:
     """Run every check, and keep what came out beside the stack."""
-    with session_of(platform) as session:
+    with verifying(platform.stack.root), session_of(platform) as session:
         results = checking.verify(session, checking.CHECKS, shown)
     record = checking.record_of(results).as_json()
     write_file(platform.stack.path(RECORD), record.encode(), platform.owner)
