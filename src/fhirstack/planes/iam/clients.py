@@ -169,7 +169,10 @@ class ClientPlanner:
             client_id = self.observed.client_id(client.id)
             if client_id is not None:
                 path = f"{self.path}/clients/{client_id}"
-                self.admin.put(path, merged(self.admin.get(path), found))
+                held = self.admin.get(path)
+                # Keycloak lets nobody write its inner ones; they are as they must be.
+                if now := self._fields(client, held):
+                    self.admin.put(path, merged(held, now))
 
         return [
             change(
