@@ -44,6 +44,7 @@ public final class Refusal extends RuntimeException {
             case 403 -> "forbidden";
             case 404 -> "not-found";
             case 405, 415 -> "not-supported";
+            case 408 -> "timeout";
             case 413 -> "too-long";
             case 502, 503, 504 -> "transient";
             case 500 -> "exception";

@@ -15,6 +15,7 @@ import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -41,8 +42,11 @@ final class TestGateway implements AutoCloseable {
         }
     }
 
-    /** @param more environment, besides what is needed */
-    TestGateway(Path directory, Map<String, String> more)
+    /**
+     * @param more environment, besides what is needed
+     * @param args Spring properties, which go before those of all tests
+     */
+    TestGateway(Path directory, Map<String, String> more, String... args)
             throws IOException, ConfigurationException, InterruptedException {
         backend = new FakeBackend();
         Path secret = Files.writeString(directory.resolve("secret"), "0123456789012345678901234567890123456789");
@@ -52,7 +56,9 @@ final class TestGateway implements AutoCloseable {
                 "BACKEND_TYPE", "HAPI", "PAGE_LINK_SECRET_FILE", secret.toString(), "ALLOWED_QUERIES_FILE",
                 allowed.toString(), "CORS_ALLOW_ORIGIN", "https://web.example.org"));
         env.putAll(more);
-        gateway = Gateway.start(env, "--server.port=0", "--management.server.port=0", "--gateway.max-body=64KB");
+        List<String> all = new ArrayList<>(List.of("--server.port=0", "--management.server.port=0"));
+        all.addAll(args.length == 0 ? List.of("--gateway.max-body=64KB") : List.of(args));
+        gateway = Gateway.start(env, all.toArray(new String[0]));
         port = ((WebServerApplicationContext) gateway).getWebServer().getPort();
         for (int i = 0; i < 100 && !send("GET", "/fhir/.well-known/smart-configuration", Map.of(), new byte[0])
                 .body().contains("token_endpoint"); i++) {
@@ -84,7 +90,23 @@ final class TestGateway implements AutoCloseable {
         }
     }
 
-    private static Answer parse(InputStream in) throws IOException {
+    /** Begins a request whose body comes later. */
+    Socket begin(String head, String... more) throws IOException {
+        Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+        socket.setSoTimeout(60_000);
+        socket.getOutputStream().write((head + " HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n"
+                + String.join("\r\n", more) + "\r\n\r\n").getBytes(StandardCharsets.ISO_8859_1));
+        socket.getOutputStream().flush();
+        return socket;
+    }
+
+    String bearer(String as, String... roles) {
+        List<String> all = new ArrayList<>(List.of(roles));
+        all.add("WEB_CLIENT");
+        return "Authorization: Bearer " + backend.issuer.token(as, all, Json.object());
+    }
+
+    static Answer parse(InputStream in) throws IOException {
         ByteArrayOutputStream all = new ByteArrayOutputStream();
         in.transferTo(all);
         String text = all.toString(StandardCharsets.UTF_8);

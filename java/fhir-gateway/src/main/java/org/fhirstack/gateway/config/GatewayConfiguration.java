@@ -14,6 +14,7 @@ import org.fhirstack.gateway.ops.Requests;
 import org.fhirstack.gateway.proxy.Backend;
 import org.fhirstack.gateway.proxy.Bases;
 import org.fhirstack.gateway.proxy.BodyReader;
+import org.fhirstack.gateway.proxy.Connection;
 import org.fhirstack.gateway.proxy.Cors;
 import org.fhirstack.gateway.proxy.Forwarder;
 import org.fhirstack.gateway.proxy.GatewayServlet;
@@ -146,6 +147,11 @@ public class GatewayConfiguration {
         ServletRegistrationBean<GatewayServlet> registration = new ServletRegistrationBean<>(servlet, "/*");
         registration.setLoadOnStartup(1);
         return registration;
+    }
+
+    @Bean
+    WebServerFactoryCustomizer<TomcatServletWebServerFactory> connections() {
+        return factory -> factory.addContextValves(new Connection.Valve());
     }
 
     /** Errors that Tomcat finds before any servlet must not tell what runs here. */

@@ -1,110 +1,113 @@
 package org.fhirstack.gateway.proxy;
 
+import jakarta.servlet.AsyncContext;
 import jakarta.servlet.http.HttpServletRequest;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.net.SocketTimeoutException;
 import java.util.Locale;
-import java.util.concurrent.Semaphore;
-import java.util.zip.GZIPInputStream;
-import java.util.zip.ZipException;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executors;
+import java.util.concurrent.ScheduledExecutorService;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.fhirstack.gateway.Refusal;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Reads request bodies whole, within a limit for each and a limit for all together. */
-public final class BodyReader {
-    private static final int STEP = 256 << 10;
+/**
+ * Reads request bodies whole. Nobody's slow or stalled body keeps others from being served: no thread waits for one,
+ * each sender has a part of the room only, and a body must arrive at a pace.
+ */
+public final class BodyReader implements AutoCloseable {
+    private static final int SMALL_BODIES = 16 << 20;
+    private static final int SMALL_BODIES_OF_ONE = 4 << 20;
+    private static final Logger LOG = LoggerFactory.getLogger(BodyReader.class);
     private final int longest;
-    private final Semaphore budget;
+    private final Rooms rooms;
+    private final Set<BodyReading> readings = ConcurrentHashMap.newKeySet();
+    private final ScheduledExecutorService watch = Executors.newSingleThreadScheduledExecutor(r -> {
+        Thread thread = new Thread(r, "body-watch");
+        thread.setDaemon(true);
+        return thread;
+    });
+
+    /** Room for the first 64 KB of each body, and for the rest. */
+    record Rooms(Room small, Room large) {
+    }
 
     /**
-     * @param longest bytes of one body, after decompression
-     * @param all     bytes of all bodies that are being judged at one time
+     * @param longest bytes of one body, after decompression; a sender has room for one such body
+     * @param all     bytes of all bodies that are being read or judged at one time, beyond the first 64 KB of each
      */
     public BodyReader(int longest, int all) {
         this.longest = longest;
-        this.budget = new Semaphore(Math.max(all, longest) / STEP + 1);
+        this.rooms = new Rooms(new Room(SMALL_BODIES, SMALL_BODIES_OF_ONE), new Room(all, longest));
+        watch.scheduleAtFixedRate(this::check, 1, 1, TimeUnit.SECONDS);
     }
 
-    /** A body in memory; closing it gives its share of the memory back. */
-    public final class Body implements AutoCloseable {
-        private byte[] content = new byte[0];
-        private int steps;
-
-        public byte[] content() {
-            return content;
-        }
-
-        private void reserve(long size) {
-            while ((long) steps * STEP < size) {
-                if (!budget.tryAcquire()) {
-                    throw new Refusal(503, "busy", "Too many large bodies at one time; try again soon.");
-                }
-                steps++;
+    private void check() {
+        for (BodyReading reading : readings) {
+            try {
+                reading.check(System.nanoTime());
+            } catch (RuntimeException e) {
+                // One that fails must not end the watch over the others.
+                LOG.warn("a body could not be given up", e);
             }
         }
-
-        @Override
-        public void close() {
-            budget.release(steps);
-            steps = 0;
-        }
     }
 
-    public Body none() {
-        return new Body();
-    }
-
-    /** Reads a body of at most {@code limit} bytes; 413 when it is longer, 400 when it breaks off, 408 when it stalls. */
-    public Body read(HttpServletRequest request, int limit) {
+    /** Refuses what need not be read to know that it is too long or packed otherwise. */
+    void check(HttpServletRequest request, int limit) {
         int most = Math.min(limit, longest);
         if (request.getContentLengthLong() > most) {
             throw tooLong(most);
         }
-        Body body = new Body();
-        try {
-            String encoding = request.getHeader("Content-Encoding");
-            InputStream in = request.getInputStream();
-            if (encoding != null && encoding.trim().equalsIgnoreCase("gzip")) {
-                in = new GZIPInputStream(in);
-            } else if (encoding != null && !encoding.trim().equalsIgnoreCase("identity")) {
-                throw new Refusal(415, "media-type", "Only gzip is accepted as Content-Encoding.");
-            }
-            fill(body, in, most);
-            return body;
-        } catch (ZipException e) {
-            body.close();
-            throw Refusal.malformed("The body is not gzip.");
-        } catch (SocketTimeoutException e) {
-            body.close();
-            throw new Refusal(408, "body-timeout", "The body did not arrive in time.");
-        } catch (IOException e) {
-            body.close();
-            throw Refusal.malformed("The body ends before its end, or its chunks are not HTTP's.");
-        } catch (RuntimeException e) {
-            body.close();
-            throw e;
+        if (!encoding(request).matches("gzip|identity")) {
+            throw new Refusal(415, "media-type", "Only gzip is accepted as Content-Encoding.");
         }
     }
 
-    private void fill(Body body, InputStream in, int most) throws IOException {
-        ByteArrayOutputStream out = new ByteArrayOutputStream(4096);
-        byte[] buffer = new byte[16_384];
-        int n;
-        while ((n = in.read(buffer)) > 0) {
-            if ((long) out.size() + n > most) {
-                throw tooLong(most);
-            }
-            if (out.size() + n > 65_536) {
-                body.reserve(out.size() + n);
-            }
-            out.write(buffer, 0, n);
-        }
-        body.content = out.toByteArray();
+    private static String encoding(HttpServletRequest request) {
+        String encoding = request.getHeader("Content-Encoding");
+        return encoding == null ? "identity" : encoding.trim().toLowerCase(Locale.ROOT);
     }
 
-    private static Refusal tooLong(int most) {
+    /**
+     * Reads a body of at most {@code limit} bytes; the caller's thread does not wait.
+     *
+     * @param owner  whose room is taken
+     * @param then   gets the body, which it must close
+     * @param failed gets 400 when the body breaks off, 408, 413 or 503
+     */
+    void read(HttpServletRequest request, AsyncContext async, String owner, int limit, Consumer<Body> then,
+            Consumer<Refusal> failed) throws IOException {
+        int most = Math.min(limit, longest);
+        boolean gzip = encoding(request).equals("gzip");
+        Body body = new Body(owner, rooms);
+        BodyReading[] self = new BodyReading[1];
+        self[0] = new BodyReading(async, request.getInputStream(), new BodyReading.Kind(gzip, most,
+                request.getContentLengthLong()), body, b -> {
+            readings.remove(self[0]);
+            then.accept(b);
+        }, problem -> {
+            readings.remove(self[0]);
+            failed.accept(problem);
+        });
+        readings.add(self[0]);
+        request.getInputStream().setReadListener(self[0]);
+    }
+
+    static Refusal slow() {
+        return new Refusal(408, "body-timeout", "The body did not arrive in time.");
+    }
+
+    static Refusal tooLong(int most) {
         return new Refusal(413, "too-long", "The body is longer than " + most + " bytes.");
+    }
+
+    @Override
+    public void close() {
+        watch.shutdownNow();
     }
 
     /** Refuses a body that is not JSON: nothing else is judged here. */

@@ -2,6 +2,7 @@ package org.fhirstack.gateway.proxy;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import jakarta.servlet.AsyncContext;
 import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -33,6 +34,8 @@ public final class GatewayServlet extends HttpServlet {
     private static final long serialVersionUID = 1L;
     private static final Logger LOG = LoggerFactory.getLogger(GatewayServlet.class);
     private static final int LONGEST_FORM = 1 << 20;
+    /** The owner of the room that all strangers share; no subject is empty. */
+    private static final String ANONYMOUS = "";
     private static final Set<String> METHODS = Set.of("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS");
     private static final List<String> OVERRIDES = List.of("X-HTTP-Method-Override", "X-HTTP-Method",
             "X-Method-Override");
@@ -73,9 +76,22 @@ public final class GatewayServlet extends HttpServlet {
         response.setHeader("X-Request-Id", entry.id());
         response.setHeader("X-Content-Type-Options", "nosniff");
         response.setHeader("Cache-Control", "no-store");
-        try {
+        guarded(request, response, entry, () -> {
             cors.mark(request, response);
             handle(request, response, entry);
+        });
+    }
+
+    /** A part of what is done for a request. */
+    private interface Step {
+        void run() throws IOException;
+    }
+
+    /** Does a step, and ends the request unless its body is still on its way. */
+    private void guarded(HttpServletRequest request, HttpServletResponse response, Requests.Entry entry, Step step)
+            throws IOException {
+        try {
+            step.run();
         } catch (Refusal refusal) {
             entry.reason(refusal.reason());
             refuse(request, response, refusal);
@@ -92,7 +108,31 @@ public final class GatewayServlet extends HttpServlet {
             refuse(request, response, new Refusal(500, "error", "The gateway failed; the request id tells which log"
                     + " entry says why."));
         } finally {
-            requests.end(entry, response.getStatus());
+            if (!request.isAsyncStarted()) {
+                requests.end(entry, response.getStatus());
+            }
+        }
+    }
+
+    /** Does the last step of a request whose body was waited for. */
+    private void last(AsyncContext async, Forwarder.Exchange exchange, Requests.Entry entry, Step step) {
+        try {
+            guarded(exchange.request(), exchange.response(), entry, step);
+            // Tomcat sends nothing more of a request whose body it may not read.
+            exchange.response().getOutputStream().close();
+        } catch (IOException | RuntimeException e) {
+            Connection.of(exchange.request()).abort();
+        } finally {
+            requests.end(entry, exchange.response().getStatus());
+            complete(async);
+        }
+    }
+
+    private static void complete(AsyncContext async) {
+        try {
+            async.complete();
+        } catch (IllegalStateException e) {
+            LOG.debug("the container has ended the request", e);
         }
     }
 
@@ -159,7 +199,26 @@ public final class GatewayServlet extends HttpServlet {
 
     private void judgeAndForward(Forwarder.Exchange exchange, Requests.Entry entry, Parsed parsed, User user)
             throws IOException {
-        try (BodyReader.Body body = body(exchange.request(), parsed, user)) {
+        int longest = longestBody(exchange.request(), parsed, user);
+        if (longest == 0) {
+            judgeAndForward(exchange, entry, parsed, user, Body.NONE);
+            return;
+        }
+        bodies.check(exchange.request(), longest);
+        AsyncContext async = exchange.request().startAsync();
+        // The reader has limits of its own.
+        async.setTimeout(0);
+        bodies.read(exchange.request(), async, user == null ? ANONYMOUS : user.sub(), longest,
+                body -> last(async, exchange, entry, () -> judgeAndForward(exchange, entry, parsed, user, body)),
+                problem -> last(async, exchange, entry, () -> {
+                    Connection.of(exchange.request()).leaveBody();
+                    throw problem;
+                }));
+    }
+
+    private void judgeAndForward(Forwarder.Exchange exchange, Requests.Entry entry, Parsed parsed, User user,
+            Body given) throws IOException {
+        try (Body body = given) {
             boolean form = parsed.url().search() && parsed.method().equals("POST");
             GatewayRequest details = new GatewayRequest(entry.id(), parsed.method(), parsed.url(), parsed.query(),
                     exchange.request()::getHeader, form ? new byte[0] : body.content(),
@@ -179,32 +238,40 @@ public final class GatewayServlet extends HttpServlet {
         }
     }
 
-    /** Bodies of strangers are read only where one might be a permitted batch, and then not far. */
-    private BodyReader.Body body(HttpServletRequest request, Parsed parsed, User user) {
+    /**
+     * How many bytes of a body are read, 0 for none. Bodies of strangers are read only where one might be a permitted
+     * batch, and then not far.
+     */
+    private static int longestBody(HttpServletRequest request, Parsed parsed, User user) {
         String method = parsed.method();
         if (!method.equals("POST") && !method.equals("PUT")) {
-            return bodies.none();
+            return 0;
         }
         if (user == null) {
             if (!AnonymousRules.mayBeBatch(method, parsed.url())
                     || request.getContentLengthLong() > AnonymousRules.longest()) {
                 throw Refusal.token("no-token", "This needs a bearer token.");
             }
-            return bodies.read(request, AnonymousRules.longest());
+            return AnonymousRules.longest();
         }
         if (parsed.url().search() && method.equals("POST")) {
             if (request.getContentLengthLong() != 0 || request.getHeader("Content-Type") != null) {
                 BodyReader.needForm(request);
             }
-            return bodies.read(request, LONGEST_FORM);
+            return LONGEST_FORM;
         }
         if (parsed.url().custom()) {
-            return bodies.none();
+            return 0;
         }
         if (parsed.url().operation() == null) {
             BodyReader.needJson(request);
         }
-        return bodies.read(request, Integer.MAX_VALUE);
+        return Integer.MAX_VALUE;
+    }
+
+    @Override
+    public void destroy() {
+        bodies.close();
     }
 
     private static FhirUrl url(String uri) {
