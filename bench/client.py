@@ -46,7 +46,7 @@ def measure(what: Request, count: int) -> list[float]:
             while kept and len(times) < count:
                 started = time.perf_counter()
                 connection.sendall(what.content)
-                status, kept = _read_answer(stream)
+                status, kept = read_answer(stream)
                 times.append(time.perf_counter() - started)
                 if status not in (200, 201):
                     raise RuntimeError(f"answer {status} to {what.content[:80]!r}")
@@ -69,7 +69,7 @@ def percentile(times: list[float], share: float) -> float:
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
 
 
-def _read_answer(stream: BinaryIO) -> tuple[int, bool]:
+def read_answer(stream: BinaryIO) -> tuple[int, bool]:
     """Read one answer to its end; return its status, and whether the connection is kept."""
     status = int(stream.readline().split()[1])
     length, chunked, kept = 0, False, True

@@ -232,7 +232,13 @@ def closed_paths(session: Session) -> str:
     for path in paths:
         response = session.http.get(httpx.URL(base, raw_path=path.encode()))
         status_is(response, 400, 403, 404, what=path)
-    return f"{len(paths)} paths of the master realm, consoles and metrics are closed"
+    # Behind an upgrade no rule would be asked.
+    upgrade = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMA"}
+    upgraded = session.http.get(
+        f"{session.environment.issuer}/.well-known/openid-configuration", headers=upgrade
+    )
+    status_is(upgraded, 200, what="an upgrade to HTTP/2 in clear text, which is not made")
+    return f"{len(paths)} paths of the master realm, consoles and metrics are closed; no upgrade"
 
 
 def backend_paths(session: Session) -> str:

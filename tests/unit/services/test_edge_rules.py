@@ -293,5 +293,23 @@ def test_nothing_is_upgraded_to_another_protocol(full, service):
         assert not {"upgrade", "http2-settings"} & seen["headers"].keys()
 
 
+@pytest.mark.parametrize("service", ["fhir", "keycloak", "web", "superset"])
+def test_no_tunnel_is_opened(full, service):
+    name = f"{service}.{DOMAIN}:{full.port}"
+    for method in ("CONNECT", "TRACE"):
+        target = name if method == "CONNECT" else "/fhir"
+        assert full.ask(service, target, method=method)[0] in (400, 405)
+    path = {"keycloak": "/auth/resources/a"}.get(service, "/fhir/a")
+    for protocol in ("websocket", "h2c"):
+        with full.http2(service) as client:
+            answer = client.ask("CONNECT", path, [(":protocol", protocol)])
+            assert answer.status in (0, 200, 400, 405)
+            if answer.status == 200:
+                # Asked as a plain GET, which the rules have seen.
+                seen = json.loads(answer.body)
+                assert (seen["method"], seen["path"]) == ("GET", path)
+                assert not {"upgrade", "http2-settings"} & seen["headers"].keys()
+
+
 def test_haproxy_was_really_there():
     assert os.access(str(HAPROXY), os.X_OK)

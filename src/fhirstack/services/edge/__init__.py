@@ -28,6 +28,7 @@ FAULTS = {
     ),
     403: ("forbidden", "This is not open here."),
     404: ("not-found", "There is nothing at this address."),
+    405: ("not-supported", "This method is not allowed."),
     408: ("timeout", "The request came too slowly; send it again."),
     413: ("too-long", "The request is larger than is allowed here."),
     421: ("not-found", "This connection was made for another name."),
