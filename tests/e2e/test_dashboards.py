@@ -1,14 +1,21 @@
 """Who reads what of the warehouse, and Superset: holes by hand are found and put right."""
 
 import json
+import secrets
+from dataclasses import replace
 
 import pytest
 
+from fhirstack.planes.iam.roles import VIEWER_GROUP
+from fhirstack.planes.iam.users import User, delete_user, ensure_user
+from fhirstack.secret import Secret
 from fhirstack.services import pipelines, superset, warehouse
 from tests.e2e import analytics
+from tests.e2e.keycloak import administration, logged_in
 from tests.e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
+PASSWORD = secrets.token_urlsafe(24)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,6 +90,57 @@ def test_a_change_by_hand_in_superset_is_found_and_put_right(cli, drift):
     assert "by hand" in repr(found) or "it is gone" in repr(found)
     assert address in [change.address for change in cli.converge().changes]
     assert changes(cli) == {}
+
+
+def person(cli, **fields):
+    """Make a viewer of the dashboards in Keycloak, in place of one of the same name."""
+    user = User(
+        **{"username": "reused", "first_name": "Zawadi", "last_name": "Odhiambo"},
+        **{"email": "zawadi@example.org", "app_id": "none", "groups": (VIEWER_GROUP,)},
+    )
+    with administration(cli) as (admin, realm):
+        delete_user(admin, realm, user.username)
+        return ensure_user(admin, realm, replace(user, **fields), Secret(PASSWORD))
+
+
+def account(cli):
+    """Log in; return the account's number and names as Superset tells them."""
+    with logged_in(cli, "reused", PASSWORD) as (browser, page):
+        assert page.status_code == 200, page.text
+        answer = browser.get("/api/v1/me/")
+        assert answer.status_code == 200, answer.text
+        found = answer.json()["result"]
+        return found["id"], found["username"], found["first_name"]
+
+
+def test_an_account_belongs_to_one_person_of_keycloak(cli):
+    log = cli.stack.root / "log/superset.log"
+    before = log.stat().st_size
+    first_id = person(cli)
+    number, known_by, _ = account(cli)
+    assert known_by == first_id
+    with administration(cli) as (admin, realm):
+        path = f"/{realm}/users/{first_id}"
+        admin.put(path, {**admin.get(path), "email": "new@example.org", "firstName": "Neema"})
+    assert account(cli) == (number, first_id, "Neema")
+
+    # Deleted, and made again: another person, with the same e-mail in other letters.
+    second_id = person(cli, email="NEW@Example.org")
+    other, known_by, _ = account(cli)
+    assert (other != number, known_by) == (True, second_id)
+    third_id = person(cli, email="zawadi@example.org", first_name="N" * 200)
+    assert account(cli)[1] == third_id
+
+    analytics.superset_query(cli, "UPDATE ab_user SET active = false WHERE username = %s", third_id)
+    with logged_in(cli, "reused", PASSWORD) as (browser, page):
+        assert page.status_code == 403
+        assert "switched off" in page.text
+        assert browser.get("/api/v1/me/").status_code == 401
+    written = log.read_bytes()[before:].decode()
+    for private in ("example.org", "zawadi", "neema", "odhiambo", "scrypt", "pbkdf2", "reused"):
+        assert private not in written.lower()
+    with administration(cli) as (admin, realm):
+        delete_user(admin, realm, "reused")
 
 
 def test_the_core_alone_keeps_the_data_and_analytics_come_back_with_it(cli):

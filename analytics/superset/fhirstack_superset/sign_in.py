@@ -5,7 +5,7 @@ Authlib checks state, PKCE and nonce, and the ID token's signature, issuer and a
 
 import time
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from flask import current_app, g, get_flashed_messages, redirect, session
 from flask_appbuilder import expose
@@ -13,19 +13,33 @@ from flask_appbuilder.security.views import AuthOAuthView
 from superset.security import SupersetSecurityManager
 from werkzeug.wrappers import Response
 
+from fhirstack_superset.accounts import person
+
 PROVIDER = "keycloak"
 _ID_TOKEN, _SIGNED_IN = "keycloak_id_token", "keycloak_signed_in"
 
-_REFUSED = """<!doctype html>
+_PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>No access</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<style>body{font:16px/1.5 sans-serif;max-width:34em;margin:15vh auto;padding:0 1em;color:#222}
-a{color:#1F6E9C}</style></head>
+<style>body{{font:16px/1.5 sans-serif;max-width:34em;margin:15vh auto;padding:0 1em;color:#222}}
+a{{color:#1F6E9C}}</style></head>
 <body><h1>No access to these dashboards</h1>
-<p>You are logged in, but your account has no role here. Ask your programme's administrator for
-the role SUPERSET_VIEWER, then log in again.</p>
-<p><a href="/logout/">Log out, or log in as somebody else</a></p></body></html>
+<p>{reason}</p>
+<p><a href="/login/keycloak">Try again</a>, or <a href="/logout/">log out, or log in as somebody
+else</a></p></body></html>
 """
+_NO_ROLE = (
+    "You are logged in, but your account has no role here. Ask your programme's administrator for "
+    "the role SUPERSET_VIEWER, then log in again."
+)
+_INACTIVE = (
+    "You are logged in, but your account here was switched off. Ask an administrator of these "
+    "dashboards to make it active again."
+)
+_BROKEN_OFF = (
+    "The log-in did not come to its end: it took too long, was begun in another window, or one of "
+    "the servers did not answer. If it happens again, tell your programme's administrator when."
+)
 
 
 class KeycloakView(AuthOAuthView):
@@ -33,12 +47,16 @@ class KeycloakView(AuthOAuthView):
 
     @expose("/oauth-authorized/<provider>")
     def oauth_authorized(self, provider: str) -> Response:
-        """Finish a login. A person without a role is told so, and can leave."""
+        """Finish a login. Who does not get in is told why, and can leave."""
         response: Response = super().oauth_authorized(provider)
-        if not g.get("refused"):
+        if (
+            urlsplit(response.location or "").path
+            != urlsplit(self.appbuilder.get_url_for_login).path
+        ):
             return response
         get_flashed_messages()
-        return Response(_REFUSED, status=403, mimetype="text/html")
+        page = _PAGE.format(reason=g.get("refused", _BROKEN_OFF))
+        return Response(page, status=403, mimetype="text/html")
 
     @expose("/logout/")
     def logout(self) -> Response:
@@ -81,24 +99,24 @@ class KeycloakSecurityManager(SupersetSecurityManager):
         claims = remote.userinfo(token=resp)
         if claims["sub"] != resp["userinfo"]["sub"]:
             raise ValueError("userinfo is of another person than the ID token")
-        return {
-            "username": claims.get("preferred_username", ""),
-            "first_name": claims.get("given_name", ""),
-            "last_name": claims.get("family_name", ""),
-            "email": claims.get("email", ""),
-            "role_keys": claims.get(current_app.config["KEYCLOAK_ROLES_CLAIM"], []),
-        }
+        return person(claims, current_app.config["KEYCLOAK_ROLES_CLAIM"])
 
     def auth_user_oauth(self, userinfo: dict[str, Any]) -> Any:
         """Return the user, or None where no role is mapped; an account then keeps none either."""
-        if self.get_roles_from_keys(userinfo["role_keys"]):
-            return super().auth_user_oauth(userinfo)
-        g.refused = True
         user = self.find_user(username=userinfo["username"])
+        if not self.get_roles_from_keys(userinfo["role_keys"]):
+            g.refused = _NO_ROLE
+            if user:
+                user.roles = []
+                self.update_user(user)
+            return None
+        if user and not user.is_active:
+            g.refused = _INACTIVE
+            return None
         if user:
-            user.roles = []
-            self.update_user(user)
-        return None
+            user.first_name, user.last_name = userinfo["first_name"], userinfo["last_name"]
+        # Another window of the same person may have made the account meanwhile.
+        return super().auth_user_oauth(userinfo) or super().auth_user_oauth(userinfo)
 
     def load_user(self, pk: int) -> Any:
         """Return the session's user until its working day is over. No other token counts."""

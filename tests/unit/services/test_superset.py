@@ -96,6 +96,11 @@ def test_the_engine_opens_no_more_connections_than_its_role_may():
     assert f"--threads={options['pool_size']}" in WORKLOAD.command
 
 
+def test_an_error_of_the_database_is_logged_without_what_was_to_be_written():
+    options = ast.literal_eval(assigned(FILES["superset_config.py"], "SQLALCHEMY_ENGINE_OPTIONS"))
+    assert options["hide_parameters"] is True
+
+
 def test_login_is_keycloaks_for_people_with_a_mapped_role():
     assert ast.unparse(assigned(FILES["superset_config.py"], "AUTH_TYPE")) == "AUTH_OAUTH"
     assert constant("AUTH_ROLES_MAPPING") == {
