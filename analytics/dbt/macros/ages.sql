@@ -13,6 +13,6 @@
   end
 {%- endmacro %}
 
-{% macro today() -%} (now() at time zone 'UTC')::date {%- endmacro %}
+{% macro today() -%} (now() at time zone '{{ var('time_zone') }}')::date {%- endmacro %}
 
 {% macro month(day) -%} date_trunc('month', {{ day }}::timestamp)::date {%- endmacro %}

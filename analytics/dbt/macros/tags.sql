@@ -16,7 +16,7 @@
     so of several tags of one system the smallest code counts, whatever order they come in. -#}
 {% macro tag_pivot(system, code) -%}
   {%- for column, url in tag_systems().items() %}
-    min({{ code }}) filter (where {{ system }} = '{{ url }}') as {{ column }}
+    min({{ fhir_key(code) }}) filter (where {{ system }} = '{{ url }}') as {{ column }}
     {{- ',' if not loop.last }}
   {%- endfor %}
 {%- endmacro %}

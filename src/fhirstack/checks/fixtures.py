@@ -24,10 +24,11 @@ from fhirstack.planes.iam.roles import (
 )
 from fhirstack.planes.iam.users import User, delete_user, ensure_user
 from fhirstack.secret import Secret
+from fhirstack.services import pipelines
 
 PREFIX = "fhirstack-verify"
 TAG = "https://smartregister.org/care-team-tag-id"
-VERIFY_TAG = {"system": "https://fhirstack.org/tags", "code": "verify"}
+VERIFY_TAG = pipelines.VERIFY_TAG
 """In ``meta.tag`` of every record of the checks: no programme's, and never counted as a person."""
 Resource = dict[str, Any]
 

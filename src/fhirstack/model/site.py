@@ -32,7 +32,15 @@ from fhirstack.model.realm import (
     WebClient,
 )
 from fhirstack.model.records import WRITTEN, WritableType
-from fhirstack.model.types import AbsolutePath, DnsName, Email, Identifier, Name, Port
+from fhirstack.model.types import (
+    AbsolutePath,
+    DnsName,
+    Email,
+    Identifier,
+    Name,
+    Port,
+    TimeZone,
+)
 
 __all__ = [
     "LATEST_UBUNTU_LTS",
@@ -185,6 +193,10 @@ class Analytics(Model):
     )
     smallest_group: int = Field(
         default=5, ge=1, le=100, description="Dashboards show no group of fewer people"
+    )
+    time_zone: TimeZone = Field(
+        default="UTC",
+        description="Of days and of times that a program wrote without a zone: Africa/Nairobi",
     )
 
 

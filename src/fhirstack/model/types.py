@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated
+from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -171,3 +172,15 @@ Ipv6Network = Annotated[
     WithJsonSchema({"type": "string", "format": "ipv6network", "examples": ["fd00:10::/64"]}),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+def _time_zone(value: str) -> str:
+    # A machine without a database of zones (they are data, not a library) can only see the form.
+    known = available_timezones()
+    if not _ZONE.fullmatch(value) or (known and value not in known):
+        raise _form("a time zone", "its name in the tz database, such as Africa/Nairobi or UTC")
+    return value
+
+
+_ZONE = re.compile(r"[A-Za-z]+([/_+-][A-Za-z0-9]+)*")
+TimeZone = Annotated[str, AfterValidator(_time_zone)]

@@ -22,6 +22,9 @@ PYTHON, DBT, PROGRAMS = "connectors", "dbt", "pipelines"
 OVERLAP_SECONDS = 180
 """How late a write may become visible: more than the edge lets a request last (130 s)."""
 
+VERIFY_TAG = {"system": "https://fhirstack.org/tags", "code": "verify"}
+"""In ``meta.tag`` of every record of the checks: no programme's, and in no table of the marts."""
+
 
 def table_of(resource_type: str) -> str:
     """Return a type's stream and table: ``QuestionnaireResponse`` is questionnaire_response."""
@@ -47,6 +50,8 @@ def source(environment: Environment, secret: str, ca_file: str | None) -> dict[s
         "resource_types": list(TYPES),
         "overlap_seconds": OVERLAP_SECONDS,
         "deletions": "auto",
+        # By which progress and completeness are known.
+        "totals": True,
         **trust,
     }
 
@@ -71,6 +76,8 @@ def variables(environment: Environment) -> dict[str, Any]:
     return {
         "smallest_group": environment.analytics.smallest_group,
         "dashboard_role": warehouse.DASHBOARD,
+        "time_zone": environment.analytics.time_zone,
+        "verify_tag": VERIFY_TAG,
     }
 
 

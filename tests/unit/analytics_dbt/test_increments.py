@@ -16,6 +16,8 @@ TABLES = ("staging", "marts", "marts_anonymous")
 def before(warehouse: Warehouse) -> dict[str, list[str]]:
     for stream, resources in cases("records.yaml").items():
         warehouse.land(stream, resources, at=LANDED_AT)
+    for row in CHANGES["at_first"]:
+        warehouse.land(row["stream"], [row["resource"]], at=row["at"])
     warehouse.dbt("run")
     return warehouse.dump(TABLES)
 

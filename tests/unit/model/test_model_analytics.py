@@ -40,6 +40,10 @@ def test_a_place_on_the_machine_is_an_absolute_path(name):
         {"smallest_group": 0},
         {"airbyte": "elsewhere"},
         {"every_hours": 1},
+        {"time_zone": "Nairobi"},
+        {"time_zone": "Africa/Nairobi'; select 1; --"},
+        {"time_zone": "+03:00"},
+        {"time_zone": ""},
     ],
 )
 def test_analytics_out_of_range_are_refused(wrong):
@@ -49,6 +53,12 @@ def test_analytics_out_of_range_are_refused(wrong):
 
 def test_a_group_of_a_site_has_five_people_at_least_unless_it_says_otherwise():
     assert Analytics().smallest_group == 5
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Africa/Nairobi", "America/Port-au-Prince", "Etc/GMT+3"])
+def test_a_site_has_a_time_zone(zone):
+    assert Analytics(time_zone=zone).time_zone == zone
+    assert Analytics().time_zone == "UTC"
 
 
 @pytest.mark.parametrize("analytics", [True, False])

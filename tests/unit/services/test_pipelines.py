@@ -138,3 +138,12 @@ def test_tables_are_as_the_dbt_project_calls_its_sources():
     raw = next(s for s in sources["sources"] if s["name"] == warehouse.RAW)
     read = {table["name"] for table in raw["tables"]} - {"rejected_records"}
     assert read <= {pipelines.table_of(kind) for kind in TYPES}
+
+
+def test_dbt_knows_the_zone_of_the_site_and_what_the_checks_make():
+    analytics = ENVIRONMENT.analytics.model_copy(update={"time_zone": "Africa/Nairobi"})
+    told = pipelines.variables(ENVIRONMENT.model_copy(update={"analytics": analytics}))
+    assert told["time_zone"] == "Africa/Nairobi"
+    project = yaml.safe_load((REPOSITORY / "analytics/dbt/dbt_project.yml").read_text())
+    assert told["verify_tag"] == project["vars"]["verify_tag"] == pipelines.VERIFY_TAG
+    assert told.keys() <= project["vars"].keys()

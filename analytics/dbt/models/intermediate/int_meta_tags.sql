@@ -1,11 +1,5 @@
-{%- set streams = [
-  'patient', 'group', 'location', 'organization', 'organization_affiliation', 'practitioner',
-  'practitioner_role', 'care_team', 'encounter', 'condition', 'flag', 'observation', 'care_plan',
-  'task', 'questionnaire_response', 'related_person', 'immunization', 'procedure',
-  'medication_request', 'service_request',
-] -%}
 with tags as (
-{%- for stream in streams %}
+{%- for stream in streams() %}
   select
     '{{ stream }}' as stream,
     landed.id as resource_id,

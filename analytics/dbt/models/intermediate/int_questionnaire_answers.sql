@@ -31,7 +31,7 @@ cross join lateral (
   )
   select
     items.item_path || '/' || answer.number as answer_path,
-    items.item ->> 'linkId' as link_id,
+    {{ fhir_key("items.item ->> 'linkId'") }} as link_id,
     items.link_path,
     items.item ->> 'text' as question,
     answer.number::int as answer_number,

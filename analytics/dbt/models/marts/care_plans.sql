@@ -5,7 +5,7 @@
     {'columns': ['care_plan_id'], 'unique': true},
     {'columns': ['patient_id']},
     {'columns': ['place_id']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'care_plan_id']},
   ],
   pre_hook="{{ remove_outdated('care_plan', 'care_plan_id') }}",
 ) }}

@@ -6,7 +6,7 @@
     {'columns': ['patient_id']},
     {'columns': ['place_id']},
     {'columns': ['code']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'condition_id']},
   ],
   pre_hook="{{ remove_outdated('condition', 'condition_id') }}",
 ) }}

@@ -6,7 +6,7 @@
     {'columns': ['patient_id']},
     {'columns': ['place_id']},
     {'columns': ['started_on']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'encounter_id']},
   ],
   pre_hook="{{ remove_outdated('encounter', 'encounter_id') }}",
 ) }}

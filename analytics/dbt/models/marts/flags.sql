@@ -5,7 +5,7 @@
     {'columns': ['flag_id'], 'unique': true},
     {'columns': ['patient_id']},
     {'columns': ['place_id']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'flag_id']},
   ],
   pre_hook="{{ remove_outdated('flag', 'flag_id') }}",
 ) }}

@@ -5,7 +5,7 @@
     {'columns': ['household_member_key'], 'unique': true},
     {'columns': ['household_id']},
     {'columns': ['patient_id']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'household_id']},
   ],
   pre_hook="{{ remove_outdated('group', 'household_id') }}",
 ) }}

@@ -4,7 +4,7 @@
   indexes=[
     {'columns': ['household_id'], 'unique': true},
     {'columns': ['place_id']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'household_id']},
   ],
   pre_hook="{{ remove_outdated('group', 'household_id') }}",
 ) }}

@@ -6,7 +6,7 @@
     {'columns': ['patient_id']},
     {'columns': ['place_id']},
     {'columns': ['given_on']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'immunization_id']},
   ],
   pre_hook="{{ remove_outdated('immunization', 'immunization_id') }}",
 ) }}

@@ -5,7 +5,7 @@
     {'columns': ['medication_request_id'], 'unique': true},
     {'columns': ['patient_id']},
     {'columns': ['place_id']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'medication_request_id']},
   ],
   pre_hook="{{ remove_outdated('medication_request', 'medication_request_id') }}",
 ) }}

@@ -8,7 +8,7 @@
     {'columns': ['place_id']},
     {'columns': ['observed_on']},
     {'columns': ['code']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'observation_id']},
   ],
   pre_hook="{{ remove_outdated('observation', 'observation_id') }}",
 ) }}

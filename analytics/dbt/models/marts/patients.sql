@@ -7,7 +7,8 @@
   ],
 ) }}
 -- FHIR has no date of registration. It is the first visit or form; a patient with neither counts
--- from when the server last wrote the record.
+-- from when the server last wrote the record, and one without a readable time of that when it
+-- was landed.
 with first_seen as (
   select patient_id, min(seen_on) as seen_on
   from (
@@ -36,6 +37,7 @@ select
   patient.secondary_identifier,
   patient.family_name,
   patient.given_names,
+  patient.full_name,
   patient.gender,
   patient.birth_date,
   patient.birth_date_precision,
@@ -55,9 +57,14 @@ select
   patient.managing_organization_id,
   patient.practitioner_id,
   patient.app_version,
-  coalesce(first_seen.seen_on, (patient.last_updated at time zone 'UTC')::date) as registered_on,
+  coalesce(
+    first_seen.seen_on,
+    (coalesce(patient.last_updated, patient._airbyte_extracted_at)
+      at time zone '{{ var('time_zone') }}')::date
+  ) as registered_on,
   patient.last_updated,
   patient._airbyte_extracted_at
 from {{ ref('int_patients') }} as patient
 left join first_seen using (patient_id)
 left join lives_in using (patient_id)
+where not patient.made_by_verify

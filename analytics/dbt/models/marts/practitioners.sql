@@ -5,6 +5,7 @@ select
   keycloak_user_id,
   family_name,
   given_names,
+  full_name,
   gender,
   phone,
   email,

@@ -5,7 +5,7 @@
     {'columns': ['procedure_id'], 'unique': true},
     {'columns': ['patient_id']},
     {'columns': ['place_id']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'procedure_id']},
   ],
   pre_hook="{{ remove_outdated('procedure', 'procedure_id') }}",
 ) }}

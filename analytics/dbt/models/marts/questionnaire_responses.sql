@@ -6,7 +6,7 @@
     {'columns': ['patient_id']},
     {'columns': ['place_id']},
     {'columns': ['questionnaire_id']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'questionnaire_response_id']},
   ],
   pre_hook="{{ remove_outdated('questionnaire_response', 'questionnaire_response_id') }}",
 ) }}

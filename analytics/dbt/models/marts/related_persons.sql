@@ -8,6 +8,7 @@ select
   relationship_text,
   family_name,
   given_names,
+  full_name,
   gender,
   birth_date,
   phone,

@@ -5,7 +5,7 @@
     {'columns': ['service_request_id'], 'unique': true},
     {'columns': ['patient_id']},
     {'columns': ['place_id']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'service_request_id']},
   ],
   pre_hook="{{ remove_outdated('service_request', 'service_request_id') }}",
 ) }}

@@ -6,7 +6,7 @@
     {'columns': ['patient_id']},
     {'columns': ['place_id']},
     {'columns': ['status']},
-    {'columns': ['_airbyte_extracted_at']},
+    {'columns': ['_airbyte_extracted_at', 'task_id']},
   ],
   pre_hook="{{ remove_outdated('task', 'task_id') }}",
 ) }}

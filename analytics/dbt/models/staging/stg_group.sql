@@ -1,6 +1,6 @@
 select
   record.id as group_id,
-  {{ identifier('landed.resource', 'official') }} as identifier,
+  {{ identifier('landed.resource') }} as identifier,
   landed.resource ->> 'name' as name,
   landed.resource ->> 'type' as type,
   jsonb_path_exists(

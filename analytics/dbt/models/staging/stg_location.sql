@@ -10,7 +10,7 @@ select
   {{ concept('landed.resource', 'physicalType', 'physical_type') }},
   {{ fhir_number("landed.resource #>> '{position,latitude}'") }} as latitude,
   {{ fhir_number("landed.resource #>> '{position,longitude}'") }} as longitude,
-  {{ identifier('landed.resource', 'official') }} as identifier,
+  {{ identifier('landed.resource') }} as identifier,
   {{ reference_id('landed.resource', 'managingOrganization', 'Organization') }}
     as managing_organization_id,
   {{ change_columns() }}

@@ -1,9 +1,8 @@
 select
   record.id as patient_id,
-  {{ identifier('landed.resource', 'official') }} as identifier,
-  {{ identifier('landed.resource', 'secondary') }} as secondary_identifier,
-  {{ preferred('landed.resource', 'name', 'official') }} ->> 'family' as family_name,
-  {{ given_names(preferred('landed.resource', 'name', 'official')) }} as given_names,
+  {{ identifier('landed.resource') }} as identifier,
+  {{ secondary_identifier('landed.resource') }} as secondary_identifier,
+  {{ name_columns('landed.resource') }},
   landed.resource ->> 'gender' as gender,
   {{ fhir_date("landed.resource ->> 'birthDate'") }} as birth_date,
   {{ fhir_precision("landed.resource ->> 'birthDate'") }} as birth_date_precision,
@@ -18,6 +17,7 @@ select
   landed.resource #>> '{address,0,district}' as address_district,
   {{ reference_id('landed.resource', 'managingOrganization', 'Organization') }}
     as managing_organization_id,
+  {{ made_by_verify('landed.resource') }} as made_by_verify,
   {{ record_columns() }}
-{{ from_landing('patient') }}
+{{ from_landing('patient', with_verify=true) }}
 {{ join_tags() }}

@@ -1,9 +1,8 @@
 select
   record.id as practitioner_id,
-  {{ identifier('landed.resource', 'official') }} as identifier,
-  {{ identifier('landed.resource', 'secondary') }} as keycloak_user_id,
-  {{ preferred('landed.resource', 'name', 'official') }} ->> 'family' as family_name,
-  {{ given_names(preferred('landed.resource', 'name', 'official')) }} as given_names,
+  {{ identifier('landed.resource') }} as identifier,
+  {{ secondary_identifier('landed.resource') }} as keycloak_user_id,
+  {{ name_columns('landed.resource') }},
   landed.resource ->> 'gender' as gender,
   {{ telecom('landed.resource', 'phone') }} as phone,
   {{ telecom('landed.resource', 'email') }} as email,

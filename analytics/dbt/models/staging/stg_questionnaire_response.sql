@@ -1,6 +1,7 @@
 select
   record.id as questionnaire_response_id,
-  substring(landed.resource ->> 'questionnaire' from '([^/|]+)(?:\|[^|]*)?$') as questionnaire_id,
+  {{ fhir_key("substring(landed.resource ->> 'questionnaire' from '([^/|]+)(?:\|[^|]*)?$')") }}
+    as questionnaire_id,
   landed.resource ->> 'questionnaire' as questionnaire,
   landed.resource ->> 'status' as status,
   {{ reference_id('landed.resource', 'subject', 'Patient') }} as patient_id,

@@ -1,6 +1,6 @@
 select
   record.id as task_id,
-  landed.resource ->> 'status' as status,
+  {{ fhir_key("landed.resource ->> 'status'") }} as status,
   landed.resource ->> 'intent' as intent,
   landed.resource ->> 'priority' as priority,
   {{ reference_id('landed.resource', 'for', 'Patient') }} as patient_id,
