@@ -147,8 +147,8 @@ def _acknowledge(
     """
     for text in batch.ignored:
         logger.info(text)
-    for rejection in outcome.rejections:
-        logger.warning(f"{rejection.stream} {rejection.id[:64]}: {rejection.reason}")
+    for rejection in outcome.new:
+        logger.warning(f"{rejection.stream}/{rejection.id} is rejected: {rejection.reason}")
     if batch.removal and outcome.refused:
         logger.error(outcome.refused)
         stream = SWEEP_STREAM if batch.removal.before else batch.removal.landing.stream

@@ -23,7 +23,11 @@ _UPSERT = sql.SQL(
     " WHERE s.stream = {number} AND ROW(c.resource)::record *<> ROW(s.resource)::record"
     " ON CONFLICT (id) DO UPDATE SET resource = excluded.resource,"
     " _airbyte_raw_id = excluded._airbyte_raw_id,"
-    " _airbyte_extracted_at = excluded._airbyte_extracted_at,"
+    # With the id it names a version, by which tables made of this one know what is new.
+    " _airbyte_extracted_at = CASE WHEN kept._airbyte_extracted_at - excluded._airbyte_extracted_at"
+    " BETWEEN interval '0' AND interval '1 second'"
+    " THEN kept._airbyte_extracted_at + interval '1 microsecond'"
+    " ELSE excluded._airbyte_extracted_at END,"
     " _airbyte_meta = excluded._airbyte_meta"
     " WHERE ROW(kept.resource)::record *<> ROW(excluded.resource)::record"
 )
@@ -34,7 +38,13 @@ _REJECT = sql.SQL(
     " VALUES (%s, %s, %s, %s, now(), now()) ON CONFLICT (stream, id) DO UPDATE"
     " SET reason = excluded.reason, detail = excluded.detail, last_seen = excluded.last_seen"
 )
+_KNOWN = sql.SQL(
+    "SELECT stream, id, reason FROM {} JOIN unnest(%s::text[], %s::text[]) AS asked (s, i)"
+    " ON stream = s AND id = i"
+)
 _LONGEST_DETAIL = 1_000
+_LONGEST = 300
+"""Characters: stream and id, at four bytes each, fit one index entry."""
 
 
 @dataclass(slots=True)
@@ -50,10 +60,14 @@ class Loaded:
 
 @dataclass(slots=True)
 class Outcome:
-    """What a batch did; ``refused`` says why its removal did not take place."""
+    """What a batch did; ``refused`` says why its removal did not take place.
+
+    ``new`` are the rejections that were not known before, with the names that they are kept by.
+    """
 
     streams: dict[str, Loaded] = field(default_factory=dict)
     rejections: list[Rejection] = field(default_factory=list)
+    new: list[Rejection] = field(default_factory=list)
     refused: str | None = None
 
     def of(self, stream: str) -> Loaded:
@@ -121,10 +135,17 @@ class Loader:
         for rejection in outcome.rejections:
             outcome.of(rejection.stream).rejected += 1
             self._with_rejections.add(rejection.stream)
-            values = (rejection.stream, rejection.id, rejection.reason, rejection.detail)
-            rows.append([_fitting(value) for value in values])
+            name = _fitting(rejection.stream), _fitting(rejection.id)
+            detail = rejection.detail.replace("\0", "\ufffd")[:_LONGEST_DETAIL]
+            rows.append(Rejection(*name, rejection.reason, detail))
+        names = [row.stream for row in rows], [row.id for row in rows]
+        known = set(connection.execute(_KNOWN.format(self._rejected), names))
+        outcome.new = [row for row in rows if (row.stream, row.id, row.reason) not in known]
         with connection.cursor() as cursor:
-            cursor.executemany(_REJECT.format(self._rejected), rows)
+            cursor.executemany(
+                _REJECT.format(self._rejected),
+                [(row.stream, row.id, row.reason, row.detail) for row in rows],
+            )
 
 
 def rejected_streams(connection: Session, settings: Settings) -> set[str]:
@@ -135,9 +156,9 @@ def rejected_streams(connection: Session, settings: Settings) -> set[str]:
 
 
 def _fitting(text: str) -> str:
-    """Return a text that the table rejected_records can hold and index."""
+    """Return a text that the table rejected_records can hold as a key."""
     text = text.replace("\0", "\ufffd")
-    if len(text) > _LONGEST_DETAIL // 2:
+    if len(text) > _LONGEST:
         kept = text[:LONGEST_ID]
         return f"{kept}… {digest(text.encode(errors='replace'))}"
     return text

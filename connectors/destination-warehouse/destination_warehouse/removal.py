@@ -21,7 +21,9 @@ _SEEN = sql.SQL(
 )
 _DELETE = sql.SQL(
     "DELETE FROM {table} t WHERE (%(before)s::timestamptz IS NULL"
-    " OR t._airbyte_extracted_at < %(before)s) AND {absent}"
+    " OR t._airbyte_extracted_at < %(before)s"
+    # Stamped while a clock was ahead.
+    " OR t._airbyte_extracted_at > now() + interval '1 day') AND {absent}"
 )
 _DELETE_REJECTED = sql.SQL(
     "DELETE FROM {table} t WHERE t.stream = %(stream)s"

@@ -34,9 +34,13 @@ _UNIQUE = (
     " AND a.attnum = i.indkey[0] WHERE i.indrelid = %s AND i.indisunique AND i.indisvalid"
     " AND i.indnkeyatts = 1 AND i.indpred IS NULL AND i.indexprs IS NULL AND a.attname = 'id'"
 )
+# By both columns a version is known; an index of the first alone was made by earlier versions.
 _INDEXED = (
-    "SELECT 1 FROM pg_index i JOIN pg_attribute a ON a.attrelid = i.indrelid"
-    " AND a.attnum = i.indkey[0] WHERE i.indrelid = %s AND a.attname = '_airbyte_extracted_at'"
+    "SELECT i.indexrelid::regclass::text, i.indnkeyatts > 1 FROM pg_index i"
+    " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]"
+    " LEFT JOIN pg_attribute b ON b.attrelid = i.indrelid AND b.attnum = i.indkey[1]"
+    " WHERE i.indrelid = %s AND a.attname = '_airbyte_extracted_at' AND i.indpred IS NULL"
+    " AND (i.indnkeyatts = 1 OR b.attname = 'id')"
 )
 Session = Connection[tuple[object, ...]]
 
@@ -112,8 +116,11 @@ def _make_table(connection: Session, schema: str, name: str) -> None:
                 f"{text} holds several rows of one id ({error.diag.message_detail}). Remove the "
                 f"doubles, or rename the table; the next run makes and fills a new one."
             ) from error
-    if not connection.execute(_INDEXED, (oid,)).fetchone():
+    indexes = connection.execute(_INDEXED, (oid,)).fetchall()
+    if not any(whole for _, whole in indexes):
         _index(connection, table)
+        for found, _ in indexes:
+            connection.execute(sql.SQL(f"DROP INDEX {found}"))
 
 
 def _complete(connection: Session, table: sql.Identifier, oid: object) -> None:
@@ -150,7 +157,7 @@ def _add_column(
 
 
 def _index(connection: Session, table: sql.Identifier) -> None:
-    connection.execute(sql.SQL("CREATE INDEX ON {} (_airbyte_extracted_at)").format(table))
+    connection.execute(sql.SQL("CREATE INDEX ON {} (_airbyte_extracted_at, id)").format(table))
 
 
 def _refreshed(connection: Session, schema: str, landing: Landing) -> bool:

@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from fhirstack_sync import sync
 from fhirstack_sync.config import Config
+from fhirstack_sync.load import Emit
 from fhirstack_sync.store import BusyError, connect, last_runs
 
 
@@ -57,7 +58,7 @@ class Records(Collector):
         )
 
 
-def keep_running(config: Config, emit: sync.Emit, stop: threading.Event) -> None:
+def keep_running(config: Config, emit: Emit, stop: threading.Event) -> None:
     """Run, wait, run again, until ``stop`` is set. A run that fails is tried at the next turn."""
     registry = CollectorRegistry()
     registry.register(Records(config))

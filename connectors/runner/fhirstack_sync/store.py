@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from fhirstack_sync.config import Warehouse
 
@@ -50,6 +51,11 @@ CREATE TABLE IF NOT EXISTS sync.state (
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
+_WHERE = " (GET "
+"""Begins the end of a reason: the address that it was found at, which is another in each run."""
+_LONGEST_KEY, _LONGEST_TEXT = 250, 1000
+
+
 class BusyError(Exception):
     """Another run holds the lock, and did not end within the limit."""
 
@@ -75,6 +81,8 @@ class Outcome:
     transformed: str = ""
     seconds: float = 0.0
     streams: dict[str, StreamCount] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
+    """How many resources of a stream the server held as its reading began, where it told."""
 
     def count(self, stream: str) -> StreamCount:
         """Return the count of a stream."""
@@ -83,6 +91,11 @@ class Outcome:
     def total(self, name: str) -> int:
         """Return a sum over all streams: ``resources``, ``deleted``, ``rejected``, ``bytes``."""
         return sum(int(getattr(count, name)) for count in self.streams.values())
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """The sums over all streams, by name."""
+        return {name: self.total(name) for name in ("resources", "deleted", "rejected", "bytes")}
 
     @property
     def watermark(self) -> str | None:
@@ -103,6 +116,23 @@ def connect(warehouse: Warehouse) -> Connection:
         connect_timeout=10,
         application_name="fhirstack-sync",
     )
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
+
+
+def _text(text: str) -> str:
+    """Return what PostgreSQL's text can hold of it."""
+    clean = text.replace("\0", "\ufffd").encode(errors="replace").decode()
+    return clean[:_LONGEST_TEXT]
+
+
+def _key(text: str) -> str:
+    """Return a name that an index can hold: a long one is cut, and told apart by a digest."""
+    if len(text) <= _LONGEST_KEY:
+        return _text(text)
+    return f"{_text(text[:_LONGEST_KEY])}… {_digest(text)}"
 
 
 class Store:
@@ -144,23 +174,57 @@ class Store:
             [stream, json.dumps(state)],
         )
 
+    def lacks(self, stream: str) -> int:
+        """Return how many resources the server would not give out in the last run."""
+        row = self.connection.execute(
+            "SELECT state->>'lacks' FROM sync.state WHERE stream = %s", [f"lacks {stream}"]
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def note_lack(self, stream: str, number: int) -> None:
+        """Note that many: the same ones are no reason to read all of it again."""
+        if number != self.lacks(stream):
+            self.save_state(f"lacks {stream}", {"lacks": number})
+
     def forget_states(self, streams: Iterable[str]) -> None:
         """Forget the states of these streams: the next run reads them from the beginning."""
         self.connection.execute("DELETE FROM sync.state WHERE stream = ANY(%s)", [list(streams)])
 
-    def reject(self, stream: str, name: str | None, reason: str) -> None:
+    def reject(self, stream: str, name: str | None, reason: str) -> tuple[str, str, str]:
         """Note a resource that the source could not hand on; the destination notes its own.
 
-        One without an id is known by its reason.
+        Returns stream, name and reason as they are kept. One without an id is known by its reason.
         """
-        known = name or f"unknown: {hashlib.sha256(reason.encode()).hexdigest()[:16]}"
+        what, _, where = reason.partition(_WHERE)
+        row = (stream, _key(name) if name else f"unknown: {_digest(what)}", _text(what))
         self.connection.execute(
             "INSERT INTO airbyte.rejected_records"
             " (stream, id, reason, detail, first_seen, last_seen)"
-            " VALUES (%s, %s, %s, 'refused by the source', now(), now())"
-            " ON CONFLICT (stream, id) DO UPDATE SET reason = excluded.reason, last_seen = now()",
-            [stream, known, reason],
+            " VALUES (%s, %s, %s, %s, now(), now()) ON CONFLICT (stream, id) DO UPDATE"
+            " SET reason = excluded.reason, detail = excluded.detail, last_seen = now()",
+            [*row, _text(f"refused by the source{_WHERE}{where}")],
         )
+        return row
+
+    def rejected(self) -> set[tuple[str, str, str]]:
+        """Return stream, name and reason of all that is rejected by now."""
+        found = self.connection.execute("SELECT to_regclass('airbyte.rejected_records')").fetchone()
+        if not found or found[0] is None:
+            return set()
+        query = "SELECT stream, id, reason FROM airbyte.rejected_records"
+        return {(str(a), str(b), str(c)) for a, b, c in self.connection.execute(query)}
+
+    def held(self, stream: str) -> int:
+        """Return how many resources of a stream are carried, or known to be rejected."""
+        table = sql.Identifier("airbyte", stream)
+        row = self.connection.execute(
+            sql.SQL(
+                "SELECT (SELECT count(*) FROM {}) +"
+                " (SELECT count(*) FROM airbyte.rejected_records WHERE stream = %s)"
+            ).format(table),
+            [stream],
+        ).fetchone()
+        return int(row[0]) if row else 0
 
     def last_transformation(self) -> str:
         """Return what the last whole transformation was made with, or ''."""
@@ -181,7 +245,7 @@ class Store:
                     outcome.status,
                     outcome.error,
                     outcome.seconds,
-                    *(outcome.total(n) for n in ("resources", "deleted", "rejected", "bytes")),
+                    *outcome.figures.values(),
                     outcome.watermark,
                     outcome.transformed,
                     run,

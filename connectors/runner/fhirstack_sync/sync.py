@@ -1,27 +1,15 @@
 """One run: lock, load, transform, record."""
 
-import json
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 import psycopg
 
-from fhirstack_sync import pipe, transform
-from fhirstack_sync.catalog import configured_catalog, state_messages
+from fhirstack_sync import transform
 from fhirstack_sync.config import SWEEP, Config
+from fhirstack_sync.load import Emit, Load, warn
 from fhirstack_sync.store import Outcome, Store, connect
-
-LOADED = "destination-warehouse:loaded"
-REJECTED = "source-fhir:rejected"
-
-Rejected = tuple[str, str | None, str]
-"""Stream, id if it has one, and reason."""
-
-Emit = Callable[[Mapping[str, Any]], None]
-"""Takes an event for people: ``progress``, ``log``, ``phase`` or ``done``."""
 
 
 def run(config: Config, emit: Emit, *, full: bool = False, wait_seconds: int = 600) -> Outcome:
@@ -64,75 +52,38 @@ def _load(
     streams = {*config.streams, SWEEP}
     if full:
         store.forget_states(streams)
-    problems: list[str] = []
-    rejected: list[Rejected] = []
-
-    def keep_rejected() -> None:
-        # Their table is the destination's, and on the first run it makes it as it begins.
-        while rejected:
-            store.reject(*rejected[0])
-            del rejected[0]
-
-    def heard(who: str, message: Mapping[str, Any]) -> None:
-        if who == "destination" and message["type"] == "STATE":
-            # Before the state, after which they are not told again.
-            keep_rejected()
-            found = message["state"]["stream"]
-            name = found["stream_descriptor"]["name"]
-            state = found.get("stream_state") or {}
-            store.save_state(name, state)
-            outcome.count(name).watermark = state.get("cursor")
-        elif message["type"] == "TRACE":
-            _traced(message["trace"], outcome, problems, rejected, who)
-            emit({"event": "progress", **_totals(outcome)})
-        elif message["type"] == "LOG" and message["log"]["level"] in ("WARN", "ERROR", "FATAL"):
-            emit({"event": "log", "who": who, **message["log"]})
-
-    states = {k: v for k, v in store.states().items() if k in streams}
-    failed = None
-    try:
-        pipe.run(
-            pipe.Connector(config.python, "source_fhir", config.source),
-            pipe.Connector(config.python, "destination_warehouse", config.destination),
-            catalog=configured_catalog(config.streams, number, full=full),
-            state=state_messages(states),
-            heard=heard,
-            log=config.log,
-        )
-    except pipe.ConnectorError as error:
-        failed = "; ".join([*problems, str(error)])
-    # A destination that never began has made no table: they will be told again.
-    with suppress(psycopg.errors.UndefinedTable):
-        keep_rejected()
+    load = Load(config, store, number, outcome, emit)
+    failed = load.run(config.streams, full=full)
+    if failed:
+        return failed
+    missing = _missing(store, outcome)
+    new = {name for name, lacks in missing.items() if store.lacks(name) != lacks}
+    if new:
+        # A clock that was set back, or a server that made something visible very late.
+        told = "fewer are here than the server holds, so all of it is read again"
+        warn(emit, "runner", f"{', '.join(sorted(new))}: {told}")
+        store.forget_states(new)
+        failed = load.run(tuple(sorted(new)), full=False)
+        missing |= dict.fromkeys(new, 0) | _missing(store, outcome)
+    for name in outcome.totals:
+        store.note_lack(name, missing.get(name, 0))
+    lacking = [f"{lacks} of {name}" for name, lacks in sorted(missing.items()) if lacks]
+    if lacking:
+        told = f"the server holds what it does not give out: {', '.join(lacking)}"
+        failed = "; ".join(filter(None, (failed, told)))
     return failed
 
 
-def _traced(
-    trace: Mapping[str, Any],
-    outcome: Outcome,
-    problems: list[str],
-    rejected: list[Rejected],
-    who: str,
-) -> None:
-    """Take what a connector tells besides records: counts, rejected records, ends, errors."""
-    if trace["type"] == "ANALYTICS":
-        told = trace["analytics"]
-        if told["type"] == LOADED:
-            loaded = json.loads(told["value"])
-            count = outcome.count(loaded["stream"])
-            count.resources += loaded["written"]
-            count.deleted += loaded["deleted"]
-            count.rejected += loaded["rejected"]
-            count.bytes += loaded["bytes"]
-        elif told["type"] == REJECTED:
-            found = json.loads(told["value"])
-            outcome.count(found["stream"]).rejected += 1
-            rejected.append((found["stream"], found.get("id"), found["reason"]))
-    elif trace["type"] == "STREAM_STATUS" and who == "source":
-        status = trace["stream_status"]
-        outcome.count(status["stream_descriptor"]["name"]).status = status["status"].lower()
-    elif trace["type"] == "ERROR":
-        problems.append(f"{who}: {trace['error']['message']}")
+def _missing(store: Store, outcome: Outcome) -> dict[str, int]:
+    """Return, by stream, how many the server held when the run began, and the warehouse does not.
+
+    What was deleted in this run may have been counted, and may not.
+    """
+    lacks = {
+        name: total - store.held(name) - outcome.count(name).deleted
+        for name, total in outcome.totals.items()
+    }
+    return {name: number for name, number in lacks.items() if number > 0}
 
 
 def _transform(config: Config, store: Store, outcome: Outcome, emit: Emit, *, full: bool) -> None:
@@ -169,10 +120,6 @@ def _finish(config: Config, store: Store, number: int, outcome: Outcome) -> None
             return
 
 
-def _totals(outcome: Outcome) -> dict[str, int]:
-    return {name: outcome.total(name) for name in ("resources", "deleted", "rejected", "bytes")}
-
-
 def _summary(number: int, outcome: Outcome) -> dict[str, Any]:
     return {
         "run": number,
@@ -180,6 +127,6 @@ def _summary(number: int, outcome: Outcome) -> dict[str, Any]:
         "error": outcome.error,
         "seconds": round(outcome.seconds, 3),
         "watermark": outcome.watermark,
-        **_totals(outcome),
+        **outcome.figures,
         "streams": {name: asdict(count) for name, count in sorted(outcome.streams.items())},
     }

@@ -47,6 +47,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     deletions: Literal["auto", "history", "sweep", "none"] = "auto"
     sweep_interval_hours: float = 24
     start_date: str | None = None
+    totals: bool = False
     ca_file: str | None = None
     timeout_seconds: float = 60
     max_attempts: int = 6

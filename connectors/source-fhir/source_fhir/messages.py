@@ -9,6 +9,7 @@ import msgspec
 import orjson
 from airbyte_cdk.models import (
     AirbyteAnalyticsTraceMessage,
+    AirbyteEstimateTraceMessage,
     AirbyteMessage,
     AirbyteMessageSerializer,
     AirbyteRecordMessage,
@@ -17,6 +18,7 @@ from airbyte_cdk.models import (
     AirbyteStateType,
     AirbyteStreamState,
     AirbyteTraceMessage,
+    EstimateType,
     StreamDescriptor,
     TraceType,
     Type,
@@ -100,12 +102,39 @@ def state(stream: str, blob: Mapping[str, Any]) -> AirbyteMessage:
 
 def rejected(stream: str, id: str | None, reason: str) -> AirbyteMessage:
     """Tell of a resource that cannot be carried, for whoever runs the connector to record."""
-    value = json.dumps({"stream": stream, "id": id, "reason": reason}, ensure_ascii=False)
+    return _told("rejected", {"stream": stream, "id": id, "reason": reason})
+
+
+def total(stream: str, resources: int) -> AirbyteMessage:
+    """Tell how many resources of a stream the server holds."""
+    return _told("total", {"stream": stream, "total": resources})
+
+
+def estimate(stream: str, resources: int) -> AirbyteMessage:
+    """Tell how many resources of a stream this run is about to read."""
+    return AirbyteMessage(
+        type=Type.TRACE,
+        trace=AirbyteTraceMessage(
+            type=TraceType.ESTIMATE,
+            emitted_at=_now(),
+            estimate=AirbyteEstimateTraceMessage(
+                name=stream, type=EstimateType.STREAM, row_estimate=resources
+            ),
+        ),
+    )
+
+
+def _told(what: str, value: Mapping[str, Any]) -> AirbyteMessage:
+    text = json.dumps(value, ensure_ascii=False)
     return AirbyteMessage(
         type=Type.TRACE,
         trace=AirbyteTraceMessage(
             type=TraceType.ANALYTICS,
-            emitted_at=float(time.time_ns() // 1_000_000),
-            analytics=AirbyteAnalyticsTraceMessage(type="source-fhir:rejected", value=value),
+            emitted_at=_now(),
+            analytics=AirbyteAnalyticsTraceMessage(type=f"source-fhir:{what}", value=text),
         ),
     )
+
+
+def _now() -> float:
+    return float(time.time_ns() // 1_000_000)

@@ -42,6 +42,19 @@ class Position:
         if self.began is None:
             self.began = server_time
 
+    @property
+    def ahead(self) -> bool:
+        """Whether it begins after the server's present: the server's clock was ahead, or is behind.
+
+        What was written since it was set right carries an earlier time, and nobody knows which.
+        """
+        return bool(self.start and self.began and self.start > self.began + self.overlap)
+
+    def forget(self) -> None:
+        """Begin from the beginning."""
+        self.start = self.deletions_since = self.newest = self.reached = None
+        self.ascending = True
+
     def watch_deletions(self) -> None:
         """Let the next run ask for deletions since this one, unless that is known already."""
         if self.deletions_since is None:

@@ -35,11 +35,12 @@ class TypeReader:
         position: Position,
         history: History,
         logger: logging.Logger,
-        sweep: Sweep | None = None,
+        sweeping: bool = False,
     ) -> None:
         self.type, self.stream = resource_type, stream_of(resource_type)
         self._client, self._config, self._position = client, config, position
-        self._history, self._logger, self._sweep = history, logger, sweep
+        self._history, self._logger, self._sweeping = history, logger, sweeping
+        self._sweep = self._new_sweep()
         self._pages = Pages(client, config.base)
         self._count = config.count_of(resource_type)
         self._plain = False
@@ -51,6 +52,11 @@ class TypeReader:
         """Raise FhirError where the type cannot be read to its end."""
         yield from self._deletions()
         yield from self._changes()
+
+    def _new_sweep(self) -> Sweep | None:
+        """Return a sweep for a read of everything, which sees every id at no further cost."""
+        whole = self._sweeping and self._position.start is None
+        return Sweep(self.type) if whole else None
 
     def _deletions(self) -> Iterator[Batch]:
         position, since = self._position, self._position.deletions_since
@@ -74,6 +80,14 @@ class TypeReader:
             try:
                 if (yield from self._search(begin)):
                     break
+                if self._position.ahead:
+                    self._logger.warning(
+                        f"{self.type}: the state is later than the server's clock, which was set "
+                        "back: everything is read again"
+                    )
+                    self._position.forget()
+                    self._sweep = self._new_sweep()
+                    continue
             except StatusError as error:
                 if self._previous is None and error.status == 400 and not self._plain:
                     self._plain = True
@@ -120,6 +134,8 @@ class TypeReader:
             )
         ):
             self._begin(answer)
+            if self._position.ahead:
+                return False
             yield self._page(answer)
             if number >= _SHRINK and self._may_grow(answer) and self._position.resume != begin:
                 self._count = min(self._count * _SHRINK, config.count_of(self.type))
@@ -252,7 +268,8 @@ class TypeReader:
             self._sweep = None  # Not every id was seen, so nothing may be taken for deleted.
         where = links.shown(url)
         name = f"{self.type}/{id}" if id else f"a {self.type}"
-        self._logger.warning(f"{name} cannot be carried: {reason} (GET {where})")
+        # Told in full by the message; whoever runs the connector knows whether it is new.
+        self._logger.info(f"{name} cannot be carried: {reason} (GET {where})")
         return [messages.rejected(self.stream, id, f"{reason} (GET {where})")]
 
     def _tell_once(self, text: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from . import messages, times
+from . import bundle, messages, times
 from .client import FhirClient
 from .config import Config
 from .deletions import History, Sweep
@@ -35,13 +35,36 @@ class Run:
         self._swept: dict[str, str] = dict(states.get(RESOURCE_IDS, {}).get("sweeps") or {})
         self._done: list[str] = []
 
-    def type(self, resource_type: str, incremental: bool) -> Iterator[Batch]:
-        """Read a type from where its state left it, or all of it."""
+    def totals(self, resource_type: str, incremental: bool) -> Iterator[Batch]:
+        """Tell how many of a type there are and how many will be read, where the server says it.
+
+        Asked before anything is read: what comes meanwhile only adds to what will have been read.
+        """
+        name, start = stream_of(resource_type), self._position(resource_type, incremental).start
+        try:
+            held = self._total(resource_type, "")
+            if held is not None:
+                yield [messages.total(name, held)]
+            if start:
+                held = self._total(resource_type, f"&_lastUpdated=ge{times.text(start)}")
+            if held is not None:
+                yield [messages.estimate(name, held)]
+        except FhirError as error:
+            self._logger.info(f"how many there are of {resource_type} is not known: {error}")
+
+    def _total(self, resource_type: str, condition: str) -> int | None:
+        url = f"{self._config.base}/{resource_type}?_summary=count{condition}"
+        answer = self._client.get(url, bundle.search, limit=self._config.page_limit, attempts=1)
+        return answer.value.total
+
+    def _position(self, resource_type: str, incremental: bool) -> Position:
         state = self._states.get(stream_of(resource_type), {}) if incremental else {}
         config = self._config
-        position = Position.of_state(state, config.start_date, config.overlap_seconds)
-        # A read of everything sees every id, which is a sweep at no further cost.
-        sweep = Sweep(resource_type) if self._sweeping and position.start is None else None
+        return Position.of_state(state, config.start_date, config.overlap_seconds)
+
+    def type(self, resource_type: str, incremental: bool) -> Iterator[Batch]:
+        """Read a type from where its state left it, or all of it."""
+        config, position = self._config, self._position(resource_type, incremental)
         reader = TypeReader(
             self._client,
             config,
@@ -49,7 +72,7 @@ class Run:
             position=position,
             history=self._history,
             logger=self._logger,
-            sweep=sweep,
+            sweeping=self._sweeping,
         )
         yield from reader.batches()
         if reader.swept_at:

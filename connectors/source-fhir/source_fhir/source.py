@@ -94,6 +94,10 @@ class SourceFhir(Source):
         failed: list[str] = []
         types = [x for name, x in configured.items() if name != RESOURCE_IDS]
         try:
+            if settings.totals:
+                known = [(kind, x) for x in types if (kind := type_of(x.stream.name))]
+                asked = [partial(run.totals, kind, _incremental(x)) for kind, x in known]
+                yield from workers.run(asked, settings.parallel_streams)
             jobs = [partial(_guarded, x, run, settings, failed) for x in types]
             yield from workers.run(jobs, settings.parallel_streams)
             if RESOURCE_IDS in configured:
@@ -117,6 +121,10 @@ def _stream(fields: schemas.StreamFields) -> AirbyteStream:
         default_cursor_field=[fields.cursor],
         source_defined_primary_key=[["id"]],
     )
+
+
+def _incremental(configured: ConfiguredAirbyteStream) -> bool:
+    return configured.sync_mode is SyncMode.incremental
 
 
 def _states(messages: list[AirbyteStateMessage]) -> dict[str, dict[str, Any]]:
@@ -153,7 +161,7 @@ def _guarded(
             known = config.resource_types
             if resource_type is None or (known and resource_type not in known):
                 raise ConfigurationError(f"{name} is no stream of this source's configuration")
-            yield from run.type(resource_type, configured.sync_mode == SyncMode.incremental)
+            yield from run.type(resource_type, _incremental(configured))
     except Exception as error:
         traced = (
             _traced(error, name)

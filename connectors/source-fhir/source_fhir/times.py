@@ -12,9 +12,10 @@ def parse(text: str | None) -> datetime | None:
         return None
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        # Near the ends of time there is none in UTC.
+        return moment.astimezone(UTC) if moment.tzinfo else None
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else None
 
 
 def parse_http_date(text: str | None) -> datetime | None:

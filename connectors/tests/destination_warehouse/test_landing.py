@@ -194,3 +194,35 @@ def test_memory_stays_small_whatever_comes(site, make):
     assert site.ids() == {"plain", "escapes", "nul", *(f"p{n}" for n in range(3_000))}
     [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
     assert int(peak) < 120 * 1024
+
+
+@pytest.mark.parametrize("later", [1_767_225_600_000, 1_767_225_500_000, 1_767_225_700_000])
+def test_a_new_version_has_another_moment_whatever_the_clock_says(site, make, later):
+    """By id and moment the tables made of this one know what they have seen."""
+    moments = "SELECT _airbyte_extracted_at FROM {}.patient"
+    site.write([make.record("a", {"x": 1})])
+    [first] = site.query(moments)
+    site.write([make.record("a", {"x": 2}, at=later)])
+    [second] = site.query(moments)
+    site.write([make.record("a", {"x": 3}, at=later)])
+    [third] = site.query(moments)
+    assert len({first, second, third}) == 3
+
+
+def test_the_index_of_an_earlier_version_is_replaced(site, make):
+    names = (
+        "SELECT indexdef FROM pg_indexes WHERE tablename = 'patient' AND schemaname = %s"
+        " AND indexdef LIKE '%%(_airbyte_extracted_at%%' ORDER BY 1"
+    )
+    site.write([make.record("a")])
+    [(made,)] = site.query(names, site.schema)
+    assert made.endswith("(_airbyte_extracted_at, id)")
+    site.execute("DROP INDEX {}.patient__airbyte_extracted_at_id_idx")
+    site.execute("CREATE INDEX old ON {}.patient (_airbyte_extracted_at)")
+    site.execute("CREATE INDEX own ON {}.patient (_airbyte_extracted_at) WHERE id = 'a'")
+    site.write([make.record("b")])
+    found = [text for (text,) in site.query(names, site.schema)]
+    assert [text.split(" btree ")[1] for text in found] == [
+        "(_airbyte_extracted_at) WHERE (id = 'a'::text)",
+        "(_airbyte_extracted_at, id)",
+    ]

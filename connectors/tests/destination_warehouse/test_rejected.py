@@ -1,6 +1,7 @@
 """What jsonb cannot hold never fails a batch, and is never dropped silently."""
 
 import json
+import logging
 
 import pytest
 
@@ -138,3 +139,42 @@ def test_what_the_source_changed_is_kept(site, make):
     line["record"]["meta"] = {"changes": [change]}
     site.write([json.dumps(line).encode()])
     assert site.query("SELECT _airbyte_meta->'changes' FROM {}.patient") == [([change],)]
+
+
+def test_a_rejected_record_is_named_once(site, make, caplog):
+    caplog.set_level(logging.WARNING, logger="airbyte")
+    long = "x" * 300
+    bad = [make.record(key, '{"v": 1e200000}') for key in ("a", "b")] + [make.record(long)]
+    site.write([*bad, make.record("good")])
+    told = [record.getMessage() for record in caplog.records]
+    assert sorted(told)[:2] == [
+        "patient/a is rejected: number out of range",
+        "patient/b is rejected: number out of range",
+    ]
+    assert len(told) == 3
+    caplog.clear()
+    site.write([*bad, make.record("good")])
+    assert caplog.records == []
+    assert len(site.query(REJECTED)) == 3
+    site.write([make.record("a", "[1]")])
+    told = [record.getMessage() for record in caplog.records]
+    assert told == ["patient/a is rejected: no resource"]
+
+
+@pytest.mark.parametrize(
+    ("stream", "key"),
+    [
+        ("patient", "x" * 100_000),
+        ("patient", "\U0001f600" * 9_000),
+        ("other" * 2_000, "\U0001f600" * 250),
+        ("\U0001f600" * 300, "\U0001f600" * 300),
+        ("patient", "a\0" * 5_000),
+    ],
+    ids=["letters", "signs", "stream", "both", "nul"],
+)
+def test_a_name_of_any_length_is_kept(site, make, stream, key):
+    line = json.loads(make.record("a", {"x": 1}))
+    line["record"]["stream"], line["record"]["data"]["id"] = stream, key
+    site.write([json.dumps(line).encode(), make.record("good")])
+    assert site.ids() == {"good"}
+    assert len(site.query(REJECTED)) == 1

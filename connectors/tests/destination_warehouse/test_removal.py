@@ -147,3 +147,11 @@ def test_a_refresh_that_would_lose_most_is_refused(site, make):
     site.options = {"allow_large_sweeps": True}
     site.write([make.record("p1"), make.status("COMPLETE")], refresh(make, 2))
     assert site.ids() == {"p1"}
+
+
+def test_what_was_stamped_while_a_clock_was_ahead_can_go(site, make):
+    catalog = make.catalog("patient", "resource_ids")
+    ahead = 7_226_582_400_000  # the year 2199
+    lines = [make.record("stays", at=ahead), make.record("goes", at=ahead)]
+    site.write([*lines, make.record("new", at=SINCE), make.sweep(["stays"], last=True)], catalog)
+    assert site.ids() == {"stays", "new"}

@@ -47,6 +47,7 @@ class Pair:
         reading = {
             "base_url": self.server.base,
             "page_size": 50,
+            "totals": True,
             "resource_types": list(self.types),
             **FAST,
             **self.source,

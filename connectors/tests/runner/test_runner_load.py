@@ -129,3 +129,82 @@ def test_only_records_are_not_told(filled: Pair) -> None:
     filled.ok(each=told.append)
     assert {event["event"] for event in told} <= {"phase", "progress", "log", "done"}
     assert "p00007" not in json.dumps(told)
+
+
+def test_a_rejected_resource_is_named_once(pair: Pair) -> None:
+    pair.source = SMALL
+    pair.server.fill(3)
+    long = "x" * 9_000
+    for name in ("huge", long):
+        pair.server.put(name, 500, data="x" * 20_000)
+    pair.server.put("number", 501, text='{"resourceType":"Patient","id":"number","v":1e200000}')
+    pair.ok()
+    told = [text for event in pair.told("log") if " is rejected: " in (text := event["message"])]
+    assert len(told) == 3
+    assert max(map(len, told)) < 1000
+    assert {text.split(" is rejected")[0][:30] for text in told} == {
+        *("patient/huge", "patient/number", f"patient/{long}"[:30]),
+    }
+    assert len(pair.rows("Patient")) == 3
+    pair.ok(full=True)
+    assert not [event for event in pair.told("log") if "is rejected" in event["message"]]
+    assert len(pair.query("SELECT * FROM airbyte.rejected_records")) == 3
+
+
+def test_a_resource_without_an_id_is_one_in_every_run(pair: Pair) -> None:
+    pair.server.fill(3)
+    pair.server.state.extra_entries = ['{"resource":{"resourceType":"Patient"}}']
+    pair.ok()
+    known = pair.query("SELECT id FROM airbyte.rejected_records")
+    assert len(known) == 1
+    pair.server.put("new", pair.server.state.now)
+    pair.ok()
+    assert pair.query("SELECT id FROM airbyte.rejected_records") == known
+
+
+@pytest.mark.parametrize("back", [600, 86_400, 365 * 86_400])
+def test_a_servers_clock_that_is_set_back_loses_nothing(pair: Pair, back: float) -> None:
+    """Whether the state is of the future by then, or was passed meanwhile unseen."""
+    pair.server.fill(30)
+    pair.server.put("last", pair.server.state.now)
+    pair.ok()
+    pair.server.state.now -= back
+    pair.server.put("after", pair.server.state.now + 1)
+    pair.server.state.now += 700
+    pair.ok()
+    pair.assert_equal()
+    pair.server.put("next", pair.server.state.now)
+    pair.server.state.now += 10
+    pair.ok()
+    pair.assert_equal()
+    assert pair.told("log") == []
+
+
+def test_what_the_server_counts_and_does_not_give_is_told(pair: Pair) -> None:
+    """It is read again once, and told in each run; never is such a run ok."""
+    pair.server.fill(5)
+
+    def more(handler: Any) -> None:
+        told = {"resourceType": "Bundle", "type": "searchset", "total": 7}
+        handler.answer(200, json.dumps(told))
+
+    def count(handler: Any) -> bool:
+        return bool(handler.is_count and handler.parts == ["Patient"])
+
+    pair.server.fault(more, times=99, on=count)
+    whole = "/fhir/Patient?_sort=_lastUpdated&_count=50&_total=none&_pretty=false"
+    for reads in (2, 2):
+        outcome = pair.run()
+        assert outcome.status == "failed"
+        assert "does not give out: 2 of patient" in str(outcome.error)
+        assert len(pair.rows("Patient")) == 5
+        assert pair.server.state.requests.count(whole) == reads
+
+
+def test_progress_tells_of_how_many(filled: Pair) -> None:
+    filled.ok()
+    last = filled.told("progress")[-1]
+    assert (last["read"], last["of"]) == (351, 351)
+    filled.server.put("new", filled.server.state.now)
+    filled.ok()
+    assert filled.told("progress")[-1]["of"] == 1

@@ -61,9 +61,16 @@ class Result:
         return [x["error"] for x in self.of("TRACE") if x["type"] == "ERROR"]
 
     def rejected(self) -> list[dict[str, Any]]:
+        return self.told("rejected")
+
+    def told(self, what: str) -> list[dict[str, Any]]:
         told = [x["analytics"] for x in self.of("TRACE") if x["type"] == "ANALYTICS"]
-        assert all(x["type"] == "source-fhir:rejected" for x in told)
-        return [json.loads(x["value"]) for x in told]
+        assert all(x["type"] in ("source-fhir:rejected", "source-fhir:total") for x in told)
+        return [json.loads(x["value"]) for x in told if x["type"] == f"source-fhir:{what}"]
+
+    def estimates(self) -> dict[str, int]:
+        told = [x["estimate"] for x in self.of("TRACE") if x["type"] == "ESTIMATE"]
+        return {x["name"]: x["row_estimate"] for x in told}
 
     @property
     def log(self) -> str:

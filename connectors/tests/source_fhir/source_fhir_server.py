@@ -152,7 +152,12 @@ class Handler(BaseHTTPRequestHandler):
 
     @property
     def is_search(self) -> bool:
-        return "_getpages" in self.query or (len(self.parts) == 1 and self.parts[0] in TYPES)
+        whole = len(self.parts) == 1 and self.parts[0] in TYPES and not self.is_count
+        return "_getpages" in self.query or whole
+
+    @property
+    def is_count(self) -> bool:
+        return self.query.get("_summary") == "count"
 
     @property
     def is_next(self) -> bool:
@@ -251,6 +256,10 @@ class Handler(BaseHTTPRequestHandler):
             moment = datetime.fromisoformat(begin) if begin else None
             if moment:
                 found = [x for x in found if _moment(x[1].updated) >= moment]
+            if self.is_count:
+                told = {"resourceType": "Bundle", "type": "searchset", "total": len(found)}
+                self.answer(200, json.dumps(told))
+                return
             if state.sorts and self.query.get("_sort"):
                 found.sort(key=lambda x: _moment(x[1].updated))
             texts = [x[1].text for x in found]

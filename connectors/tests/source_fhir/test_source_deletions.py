@@ -215,3 +215,27 @@ def test_no_deletions_if_none_are_wanted(server: Server, connector: Connector) -
     records: list[Any] = [*first.records("resource_ids"), *second.records("resource_ids")]
     assert (records, second.records()) == ([], [])
     assert not [x for x in server.state.requests if "_history" in x]
+
+
+def test_a_state_of_a_clock_that_was_ahead_is_not_believed(
+    server: Server, connector: Connector
+) -> None:
+    """Else nothing would be read until the time comes: a year, if the clock was a year ahead."""
+    year = 365 * 86_400
+    server.state.now += year
+    server.put("then", server.state.now - 5)
+    server.put("gone", server.state.now - 4)
+    first = connector.read(*BOTH)
+    server.state.now -= year
+    server.put("now", server.state.now - 5)
+    server.delete("gone", server.state.now - 4)
+    second = connector.read(*BOTH, state=first.state)
+    assert present(first, second) == {"then", "now"}
+    assert "later than the server's clock" in second.log
+    assert (second.cursors()[-1] or "") <= stamp(server.state.now)
+    server.put("next", server.state.now + 5)
+    server.delete("now", server.state.now + 6)
+    server.state.now += 10
+    third = connector.read(*BOTH, state=second.state)
+    assert present(first, second, third) == {"then", "next"}
+    assert "later than" not in third.log

@@ -120,7 +120,7 @@ def test_a_resource_too_large_is_reported_and_the_others_are_read(
     (told,) = result.rejected()
     assert (told["stream"], told["id"]) == ("binary", "huge")
     assert f"GET {server.base}/Binary/huge" in told["reason"]
-    assert "WARN Binary/huge cannot be carried" in result.log
+    assert "INFO Binary/huge cannot be carried" in result.log
     assert result.cursors("binary")[-1] == stamp(3.001)
 
 

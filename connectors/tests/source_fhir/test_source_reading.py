@@ -290,3 +290,37 @@ def test_discover_lists_the_types_and_the_ids(server: Server, connector: Connect
     assert first["source_defined_primary_key"] == [["id"]]
     assert first["default_cursor_field"] == ["last_updated"]
     assert first["supported_sync_modes"] == ["full_refresh", "incremental"]
+
+
+def test_how_many_there_are_is_told_before_they_are_read(
+    server: Server, connector: Connector
+) -> None:
+    server.fill(25)
+    first = connector.read(totals=True)
+    assert first.told("total") == [{"stream": "patient", "total": 25}]
+    assert first.estimates() == {"patient": 25}
+    assert [x["type"] for x in first.messages].index("RECORD") > 2
+    server.put("new", 31)
+    second = connector.read(state=first.state)
+    assert second.told("total") == [{"stream": "patient", "total": 26}]
+    assert second.estimates() == {"patient": 1}
+
+
+def test_a_server_that_does_not_count_is_read_all_the_same(
+    server: Server, connector: Connector
+) -> None:
+    server.fill(5)
+    server.fault(status(400), times=9, on=lambda handler: handler.is_count)
+    result = connector.read(totals=True)
+    assert len(result.ids()) == 5
+    assert (result.told("total"), result.estimates()) == ([], {})
+
+
+def test_times_at_the_end_of_time_are_read(server: Server, connector: Connector) -> None:
+    server.put("a", "9999-12-31T23:59:59.999-14:00")
+    server.put("b", "0001-01-01T00:00:00+14:00")
+    server.put("c", 5)
+    first = connector.read()
+    assert sorted(first.ids()) == ["a", "b", "c"]
+    server.put("d", 6)
+    assert "d" in connector.read(state=first.state).ids()

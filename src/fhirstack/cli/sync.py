@@ -68,14 +68,7 @@ def _show(events: Iterable[Event]) -> dict[str, Any]:
                 live.update(Text(f"{phase} …"))
             elif kind == "progress":
                 seconds = time.monotonic() - began
-                rate = event["resources"] / max(seconds, 0.001)
-                size = event["bytes"] / 10**6
-                live.update(
-                    Text(
-                        f"{phase}: {event['resources']:,} resources, {size:,.0f} MB,"
-                        f" {rate:,.0f}/s, {seconds:.0f} s"
-                    )
-                )
+                live.update(Text(f"{phase}: {_so_far(event, seconds)}"))
             elif kind == "log":
                 out.print(f"[yellow]![/yellow] {event['who']}:", end=" ")
                 out.print(str(event["message"]), markup=False)
@@ -84,6 +77,15 @@ def _show(events: Iterable[Event]) -> dict[str, Any]:
             elif kind == "done":
                 done |= {k: v for k, v in event.items() if k != "event"}
     return done
+
+
+def _so_far(event: Event, seconds: float) -> str:
+    """Return how far a load is: of how many, where the server said it."""
+    read, of = event["read"], event["of"]
+    # What is written meanwhile comes on top of what the server said.
+    of_all = "" if of is None else f" of {max(of, read):,}"
+    size, rate = event["bytes"] / 10**6, read / max(seconds, 0.001)
+    return f"{read:,}{of_all} resources, {size:,.0f} MB, {rate:,.0f}/s, {seconds:.0f} s"
 
 
 def _print(done: dict[str, Any]) -> None:
