@@ -1,12 +1,14 @@
 """Checks of Superset: who gets in, and that its dashboards show what the warehouse holds."""
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from fhirstack.checks.analytics import needed, reading
-from fhirstack.checks.browser import browser, fill_login, keep_picture
+from fhirstack.checks.browser import STEP_SECONDS, browser, fill_login, keep_picture
 from fhirstack.checks.check import Check, FailedError, SkippedError, require, status_is
 from fhirstack.checks.session import Person, Session
+from fhirstack.patience import LONGEST, Patience, wait_for
 from fhirstack.services import warehouse
 from fhirstack.services.superset import names
 
@@ -119,7 +121,7 @@ def _open(page: "Page", url: str, table: str) -> tuple[str, ...]:
     Returns the dates between which it asks one of its tables for a number.
     """
     page.goto(url)
-    page.locator(".header-line").first.wait_for()
+    _until(page, lambda: page.locator(".header-line").count() > 0, "no number is shown")
     # Its button does nothing while a chart is still loading.
     _rest(page)
 
@@ -129,30 +131,50 @@ def _open(page: "Page", url: str, table: str) -> tuple[str, ...]:
         query = str(response.json()["result"][0]["query"])
         return f"marts_anonymous.{table}" in query and "GROUP BY" not in query
 
-    with page.expect_response(of_table) as expected:
+    # Every chart asks anew, one after the other where the machine is slow.
+    with page.expect_response(of_table, timeout=LONGEST * STEP_SECONDS * 1000) as expected:
         page.get_by_label("Refresh dashboard").click()
     return tuple(_DATE.findall(expected.value.json()["result"][0]["query"]))
 
 
 def _shows(page: "Page", title: str, value: int) -> None:
     """Wait until a chart shows a number. Raises FailedError with what it shows instead."""
-    from playwright.sync_api import TimeoutError as Late  # noqa: PLC0415 - it is optional
-
     chart = page.locator(".dashboard-component-chart-holder").filter(
         has=page.get_by_text(title, exact=True)
     )
     number = chart.locator(".header-line").first
-    try:
-        number.and_(page.get_by_text(f"{value:,}", exact=True)).wait_for()
-    except Late:
-        raise FailedError(f"{title} shows {number.inner_text()}, SQL counts {value:,}") from None
+    right = number.and_(page.get_by_text(f"{value:,}", exact=True))
+    _until(page, lambda: right.count() > 0, f"{title} does not show what SQL counts, {value:,}")
 
 
 def _rest(page: "Page") -> None:
     """Wait until no chart is loading."""
-    page.wait_for_function(
-        "() => document.querySelectorAll('.loading, [data-test=\"loading-indicator\"]').length == 0"
-    )
+    loading = page.locator('.loading, [data-test="loading-indicator"]')
+    _until(page, lambda: loading.count() == 0, "charts do not come to rest")
+
+
+def _until(page: "Page", ready: Callable[[], object], otherwise: str) -> None:
+    """Wait as long as the page loads anything. Raises FailedError with what else is so."""
+    loaded = 0
+
+    def count(_: object) -> None:
+        nonlocal loaded
+        loaded += 1
+
+    page.on("requestfinished", count)
+    try:
+        ended = wait_for(
+            ready,
+            lambda: loaded,
+            Patience(STEP_SECONDS),
+            # Not time.sleep: the browser is heard only while we wait for it.
+            pause=lambda seconds: page.wait_for_timeout(seconds * 1000),
+        )
+    finally:
+        page.remove_listener("requestfinished", count)
+    if ended:
+        shown = page.locator("body").inner_text()[:200]
+        raise FailedError(f"{otherwise}: {ended}; the page shows {shown!r}")
 
 
 def _picture(session: Session, page: "Page", name: str) -> str:
