@@ -60,7 +60,9 @@ public final class Definitions {
             return elements.get(name);
         }
         Element value = elements.get(name.substring(1));
-        return value == null || !value.scalar() || name.equals("_id") ? null
+        // Ids, and an extension's url, are attributes: nothing stands beside them.
+        boolean attribute = name.equals("_id") || name.equals("_url") && elements == of("Extension");
+        return value == null || !value.scalar() || attribute ? null
                 : new Element(value.repeats(), Kind.COMPLEX, BESIDE, value.repeats());
     }
 
