@@ -1,11 +1,16 @@
 """Every live check, one test each, on a stack without any data of a programme."""
 
 import json
+import os
+import signal
+import subprocess
 import xml.etree.ElementTree as ET
 
 import pytest
 
 from fhirstack.checks.verify import CHECKS
+from tests.e2e.conftest import REPOSITORY
+from tests.e2e.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -46,6 +51,27 @@ def test_nothing_of_the_checks_is_left_however_quick_they_are(cli):
         for kind in ("Patient", "Observation", "Practitioner", "CareTeam"):
             gone = fhir.get(f"/{kind}/{fixtures.PREFIX}-nurse").status_code
             assert gone in (404, 410), kind
+
+
+def test_what_a_killed_run_leaves_can_do_nothing_and_goes(cli):
+    from fhirstack.checks import fixtures  # noqa: PLC0415
+    from tests.e2e.keycloak import administration  # noqa: PLC0415
+
+    def left(admin, realm):
+        return admin.get(f"/{realm}/users", search=fixtures.PREFIX)
+
+    with administration(cli) as (admin, realm):
+        words = [str(REPOSITORY / "fhirstack"), "verify", "token.", "--name", cli.name]
+        run = subprocess.Popen(words, start_new_session=True, stdout=subprocess.DEVNULL)
+        until(lambda: len(left(admin, realm)) >= 5 or run.poll() is not None, "its people")
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        people = left(admin, realm)
+        assert people
+        # At most who the check of that moment needed.
+        assert len([user for user in people if user["enabled"]]) <= 1
+        cli.ok("demo", "load", "--patients", "1")
+        assert left(admin, realm) == []
 
 
 def test_junit_counts_the_checks(cli, tmp_path):

@@ -75,7 +75,7 @@ def _writable(value: str) -> str:
         "not {kind}: write {write}",
         {
             "kind": f"a type that health workers may write ({reason})",
-            "write": f"some of {', '.join(WRITABLE)}",
+            "write": "one of those in docs/identity.md, such as Observation",
         },
     )
 
