@@ -8,9 +8,12 @@ import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.URI;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Base64;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.TimeUnit;
@@ -67,6 +70,7 @@ class FhirServerIT {
                   server_address: %s
                   client_id_strategy: ANY
                   default_pretty_print: false
+                  enforce_referential_integrity_on_delete: false
                   reuse_cached_search_results_millis: 0
                   cors:
                     allow_Credentials: false
@@ -217,6 +221,53 @@ class FhirServerIT {
         assertThat(fhir.send("POST", "", half).status()).isEqualTo(400);
         assertThat(fhir.get("/Patient?_summary=count&family=" + family).json().get("total").asInt())
                 .isZero();
+    }
+
+    /** What refers to a deleted record may be changed or deleted with it, in any order, and stays what it was. */
+    @Test
+    void aRecordIsDeletedWithWhatRefersToIt() throws Exception {
+        String patch = Base64.getEncoder()
+                .encodeToString("[{\"op\":\"remove\",\"path\":\"/managingEntity\"}]".getBytes(StandardCharsets.UTF_8));
+        String person = "{\"request\":{\"method\":\"DELETE\",\"url\":\"RelatedPerson/head\"}}";
+        String patched =
+                """
+                {"resource":{"resourceType":"Binary","contentType":"application/json-patch+json","data":"%s"},
+                 "request":{"method":"PATCH","url":"Group/household"}}"""
+                        .formatted(patch);
+        String put =
+                """
+                {"resource":{"resourceType":"Group","id":"household","type":"person","actual":true},
+                 "request":{"method":"PUT","url":"Group/household"}}""";
+        String group = "{\"request\":{\"method\":\"DELETE\",\"url\":\"Group/household\"}}";
+        for (String entries : List.of(
+                person + "," + patched, patched + "," + person, person + "," + put, person + "," + group, group + "," + person, person)) {
+            household();
+            FhirClient.Answer answer = fhir.send("POST", "", bundle(entries));
+            assertThat(answer.status()).as(entries + answer.text()).isEqualTo(200);
+            assertThat(fhir.get("/RelatedPerson/head").status()).isEqualTo(410);
+            assertThat(fhir.get("/Group/household").status()).isEqualTo(entries.contains(group) ? 410 : 200);
+        }
+        assertThat(fhir.get("/Group/household").json().at("/managingEntity/reference").asText())
+                .isEqualTo("RelatedPerson/head");
+        assertThat(fhir.get("/Group?managing-entity=RelatedPerson/head&_summary=count")
+                        .json().get("total").asInt())
+                .isEqualTo(1);
+    }
+
+    private static void household() throws Exception {
+        FhirClient.Answer answer = fhir.send("POST", "", bundle(
+                """
+                {"resource":{"resourceType":"Patient","id":"head"},"request":{"method":"PUT","url":"Patient/head"}},
+                {"resource":{"resourceType":"RelatedPerson","id":"head","patient":{"reference":"Patient/head"}},
+                 "request":{"method":"PUT","url":"RelatedPerson/head"}},
+                {"resource":{"resourceType":"Group","id":"household","type":"person","actual":true,
+                  "managingEntity":{"reference":"RelatedPerson/head"}},
+                 "request":{"method":"PUT","url":"Group/household"}}"""));
+        assertThat(answer.status()).as(answer.text()).isEqualTo(200);
+    }
+
+    private static String bundle(String entries) {
+        return "{\"resourceType\":\"Bundle\",\"type\":\"transaction\",\"entry\":[" + entries + "]}";
     }
 
     @Test

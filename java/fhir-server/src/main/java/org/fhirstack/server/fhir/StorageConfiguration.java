@@ -28,6 +28,7 @@ import org.fhirstack.server.config.StorageProperties;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
+import org.springframework.context.annotation.Primary;
 
 /** The beans that HAPI's {@link JpaR4Config} expects an application to bring. */
 @Configuration(proxyBeanMethods = false)
@@ -37,6 +38,13 @@ public class StorageConfiguration {
     @Bean
     JpaStorageSettings storageSettings(StorageProperties storage, SearchProperties search) {
         return StorageSettings.of(storage, search);
+    }
+
+    /** Before HAPI's own. */
+    @Bean
+    @Primary
+    DeletionService deletionService(JpaStorageSettings settings) {
+        return new DeletionService(settings);
     }
 
     /** One partition: tenants have deployments of their own. */
