@@ -20,6 +20,11 @@ WRITTEN = (
 )  # fmt: skip
 """What health workers write unless the site says otherwise: what the app and its forms make."""
 
+REMOVED = ("MeasureReport", "RelatedPerson")
+"""What the app deletes by itself: a report that it computed again, the head of a household that has
+another one. All else is marked as inactive (opensrp/fhircore ``DefaultRepository``,
+``MeasureReportWorker``). A deletion that is refused stops a device's uploads for good."""
+
 WRITABLE = tuple(
     sorted(
         (

@@ -210,3 +210,11 @@ def test_user_names_are_of_any_script():
     (attribute,) = [a for a in realm.user_profile_attributes() if a["name"] == "username"]
     assert attribute["validations"]["up-username-not-idn-homograph"] is None
     assert attribute["validations"]["pattern"]["pattern"] == realm.ONE_SCRIPT
+
+
+def test_health_workers_delete_what_the_app_deletes_and_nothing_else():
+    (android, *_) = roles.groups(WRITTEN)
+    deleted = {name for name in android.realm_roles if name.startswith(("DELETE_", "MANAGE_"))}
+    assert deleted == {"DELETE_MEASUREREPORT", "DELETE_RELATEDPERSON"}
+    (few, *_) = roles.groups(("Patient", "RelatedPerson"))
+    assert [n for n in few.realm_roles if n.startswith("DELETE_")] == ["DELETE_RELATEDPERSON"]

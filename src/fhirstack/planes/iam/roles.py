@@ -8,7 +8,14 @@ above 8 KB).
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from fhirstack.model.records import ASSIGNMENT, CONFIGURATION, SHARED, TYPES, WRITTEN
+from fhirstack.model.records import (
+    ASSIGNMENT,
+    CONFIGURATION,
+    REMOVED,
+    SHARED,
+    TYPES,
+    WRITTEN,
+)
 
 ANDROID_CLIENT = "ANDROID_CLIENT"
 WEB_CLIENT = "WEB_CLIENT"
@@ -101,6 +108,7 @@ def groups(written: Iterable[str]) -> tuple[Group, ...]:
             (
                 ANDROID_CLIENT,
                 *_roles(("GET", "POST", "PUT", "PATCH"), written),
+                *_roles(("DELETE",), (name for name in REMOVED if name in written)),
                 *_roles(("GET",), sorted(read - set(written))),
                 "GET_LOCATIONHIERARCHY",
                 "GET_PRACTITIONERDETAIL",
