@@ -57,7 +57,7 @@ def is_locked(root):
         (("sync", "--name", "none"), 2, "there is no stack none"),
         (("sync", "--format", "xml"), 2, "no format xml"),
         (("up", "--without", "keycloak"), 2, "there is no part keycloak"),
-        (("up", "--fhir-web", "/nowhere"), 2, "holds no FHIR Web"),
+        (("up", "--fhir-web", "/nowhere"), 2, "does not exist"),
     ],
 )
 def test_wrong_usage_is_said_with_a_remedy(home, bare, words, code, says):

@@ -38,6 +38,8 @@ _PARENT = {slug: parent for slug, _, parent in _TREE}
 _NAME = {slug: name for slug, name, _ in _TREE}
 
 ROOT_LOCATION_ID = "demo-location-kalanda"
+COMMODITY_LIST_ID = "demo-commodities"
+"""The List that FHIR Web makes with the first commodity: the demo programme has none."""
 
 # Slug of the location that the organization serves, and its name.
 _ORGANIZATIONS: tuple[tuple[str, str], ...] = (

@@ -36,6 +36,7 @@ from fhirstack.model.types import (
     AbsolutePath,
     DnsName,
     Email,
+    FhirId,
     Identifier,
     Name,
     Port,
@@ -152,7 +153,10 @@ class FhirServer(Model):
 
 
 class FhirWeb(Model):
-    """Where FHIR Web comes from: at most one of these. It is published as an image only."""
+    """Where FHIR Web comes from (at most one of three; it is published as an image), what it shows.
+
+    The words for what it shows are its own settings of v3.3.3 (``docs/env.md`` of its sources).
+    """
 
     image: str | None = Field(
         default=None,
@@ -168,6 +172,29 @@ class FhirWeb(Model):
         description="A directory with the built server and the built web pages",
         examples=["/srv/fhir-web"],
     )
+    root_location: FhirId = Field(
+        default="root",
+        description="Id of the Location above all others; where there is none its pages offer"
+        " to make it",
+        examples=["kalanda"],
+    )
+    commodity_list: FhirId | None = Field(
+        default=None,
+        description="Id of the List that names the commodities; switches their pages on",
+        examples=["commodities"],
+    )
+    project: Literal["core", "eusm", "giz", "echis"] = Field(
+        default="core",
+        description="Which of its variants: 'eusm' has service points and their inventory",
+    )
+    languages: Annotated[
+        tuple[Literal["en", "fr", "sw", "ar", "th", "vi"], ...], Field(min_length=1)
+    ] = Field(default=("en",), description="What its pages speak; the first unless one chooses")
+
+    @property
+    def named(self) -> bool:
+        """Whether the site says where it comes from."""
+        return bool(self.image or self.directory or self.build)
 
     @model_validator(mode="after")
     def _one(self) -> "FhirWeb":

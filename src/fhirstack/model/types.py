@@ -60,6 +60,7 @@ def _matching(pattern: str, kind: str, write: str) -> Callable[[str], str]:
 
 _NAME = r"^[a-z][a-z0-9-]{0,38}[a-z0-9]$"
 _IDENTIFIER = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"
+_FHIR_ID = r"^[A-Za-z0-9.-]{1,64}$"
 _VERSION = r"^\d+(\.\d+)?$"
 _EMAIL = r"^[^@\s]+@[^@\s]+$"
 _ACCOUNT = r"^[a-z_][a-z0-9_-]{0,31}$"
@@ -99,6 +100,17 @@ Identifier = Annotated[
         )
     ),
     _string(_IDENTIFIER, "opensrp-android"),
+]
+FhirId = Annotated[
+    str,
+    AfterValidator(
+        _matching(
+            _FHIR_ID,
+            "a FHIR id",
+            "up to 64 letters, digits, dots and hyphens, such as kalanda",
+        )
+    ),
+    _string(_FHIR_ID, "kalanda"),
 ]
 Version = Annotated[
     str,

@@ -26,6 +26,26 @@ def test_fhir_web_comes_from_one_place_at_most(names):
         FhirWeb(**{name: PLACES[name] for name in names})
 
 
+@pytest.mark.parametrize("name", PLACES)
+def test_what_fhir_web_shows_is_no_place_that_it_comes_from(name):
+    assert not FhirWeb(root_location="kalanda", commodity_list="all", project="eusm").named
+    assert FhirWeb(**{name: PLACES[name]}).named
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"root_location": ""}, {"root_location": "a/b"}, {"root_location": "x" * 65},
+        {"root_location": "a b"}, {"commodity_list": "List/x"}, {"project": "other"},
+        {"languages": ()}, {"languages": ("de",)},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_its_pages_cannot_take_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        FhirWeb(**wrong)
+
+
 @pytest.mark.parametrize("name", ["directory", "build"])
 def test_a_place_on_the_machine_is_an_absolute_path(name):
     with pytest.raises(ValidationError):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import shutil
 import socket
@@ -102,8 +103,12 @@ def config(text):
     return json.loads(match[1])
 
 
-def test_the_pages_log_in_through_the_server_and_ask_the_gateway_on_their_own_origin(workload):
-    values = config(file_of(workload, "config.js"))
+def page_settings(**setting):
+    return config(pages.render_config(environment_with(FhirWeb(**setting))))
+
+
+def test_the_pages_log_in_through_the_server_and_ask_the_gateway_on_their_own_origin():
+    values = page_settings()
     assert values["REACT_APP_BACKEND_ACTIVE"] == "true"
     assert values["REACT_APP_DISABLE_LOGIN_PROTECTION"] == "false"
     assert values["REACT_APP_FHIR_API_BASE_URL"] == f"{WEB}/gateway/fhir"
@@ -112,9 +117,52 @@ def test_the_pages_log_in_through_the_server_and_ask_the_gateway_on_their_own_or
         assert values[f"REACT_APP_ENABLE_{menu}"] == "true"
 
 
+def test_both_ends_of_a_log_in_have_one_state(workload):
+    state = page_settings()["REACT_APP_OPENSRP_OAUTH_STATE"]
+    assert state
+    assert f"EXPRESS_OPENSRP_OAUTH_STATE={state}\n" in file_of(workload, "environment")
+    cluster = fhir_web.cluster_workload(environment_with(FhirWeb(image="opensrp/web:v3.3.3")))
+    assert cluster is not None
+    assert cluster.environment["EXPRESS_OPENSRP_OAUTH_STATE"] == state
+    assert config(cluster.files[0].content)["REACT_APP_OPENSRP_OAUTH_STATE"] == state
+
+
+@pytest.mark.parametrize(
+    ("setting", "shown"),
+    [
+        ({}, {"FHIR_ROOT_LOCATION_ID": "root", "ENABLE_FHIR_COMMODITY": "false"}),
+        ({"root_location": "eff94f33-c356"}, {"FHIR_ROOT_LOCATION_ID": "eff94f33-c356"}),
+        (
+            {"commodity_list": "vaccines"},
+            {"ENABLE_FHIR_COMMODITY": "true", "COMMODITIES_LIST_RESOURCE_ID": "vaccines"},
+        ),
+        ({"project": "eusm"}, {"PROJECT_CODE": "eusm"}),
+        (
+            {"languages": ("fr", "en")},
+            {
+                "LANGUAGE_CODE": "fr",
+                "SUPPORTED_LANGUAGES": "fr,en",
+                "ENABLE_LANGUAGE_SWITCHER": "true",
+            },
+        ),
+        ({"languages": ("sw",)}, {"LANGUAGE_CODE": "sw", "ENABLE_LANGUAGE_SWITCHER": "false"}),
+    ],
+)
+def test_what_the_site_says_of_the_pages_is_in_their_settings(setting, shown):
+    values = page_settings(**setting)
+    assert {name: values[f"REACT_APP_{name}"] for name in shown} == shown
+    cluster = fhir_web.cluster_workload(environment_with(FhirWeb(image="web:v1", **setting)))
+    assert cluster is not None
+    assert values | {"REACT_APP_OPENSRP_WEB_VERSION": "v1"} == config(cluster.files[0].content)
+
+
 @pytest.mark.parametrize("name", ["config.js", "environment"])
 def test_nothing_leads_to_another_site(workload, name):
-    found = set(re.findall(r"https?://[^\s\"'/\\]+", file_of(workload, name)))
+    text = {
+        "config.js": pages.render_config(environment_with(FhirWeb())),
+        "environment": file_of(workload, "environment"),
+    }[name]
+    found = set(re.findall(r"https?://[^\s\"'/\\]+", text))
     assert found <= {WEB, KEYCLOAK, FHIR}
 
 
@@ -132,9 +180,9 @@ def test_logos_are_in_the_page():
 
 
 def test_no_secret_is_where_others_may_look(workload):
-    assert "SECRET-" not in file_of(workload, "config.js") + file_of(workload, "start")
+    assert "SECRET-" not in file_of(workload, "start")
     assert "SECRET-" not in " ".join(workload.command) + repr(workload.environment)
-    assert file_of(workload, "environment").count("SECRET-") == 4
+    assert file_of(workload, "environment").count("SECRET-") == 3
 
 
 def test_the_policy_names_exactly_whom_the_pages_ask():
@@ -182,40 +230,196 @@ def test_a_directory_that_holds_no_fhir_web_is_refused(tmp_path, missing):
         fhir_web.layout(FhirWeb(build=str(root)))
 
 
-def test_the_pages_are_shown_with_our_configuration(tmp_path):
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda root: root / "none", "does not exist"),
+        (lambda root: root.joinpath("file"), "is no directory"),
+        (lambda root: root, "holds no FHIR Web"),
+    ],
+)
+def test_what_is_wrong_with_a_place_is_said_with_the_remedy(tmp_path, make, said):
+    (tmp_path / "file").touch()
+    place = make(tmp_path)
+    for find in (fhir_web.found_in, lambda path: fhir_web.layout(FhirWeb(build=path))):
+        with pytest.raises(UsageError, match=said) as caught:
+            find(str(place))
+        assert caught.value.where == str(place)
+        assert "express-server/" in caught.value.remedy
+
+
+def test_a_place_is_named_from_the_root_on(tmp_path, monkeypatch):
+    build(tmp_path / "x")
+    (tmp_path / "y").mkdir()
+    monkeypatch.chdir(tmp_path / "y")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for named in ("../x", "../y/./../x/", "~/x"):
+        assert fhir_web.found_in(named).build == str(tmp_path / "x")
+
+
+CONFIG = "ours"
+
+
+def served(target: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(target)): path.read_text()
+        for path in target.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def laid_out(tmp_path):
+    """Return a build's pages, and where they are served."""
     source = build(tmp_path / "build") / "web"
-    ours = tmp_path / "config.js"
-    ours.write_text("ours")
     target = tmp_path / "web"
-    fhir_web.prepare_web_root(source, ours, target)
-    assert (target / "config.js").read_text() == "ours"
-    assert (target / "static/main.js").read_text() == "app"
-    first = (target / "index.html").read_text()
-    assert "CONFIG_VERSION" not in first
-    state = {path: path.lstat().st_mtime_ns for path in target.iterdir()}
-    fhir_web.prepare_web_root(source, ours, target)
-    assert {path: path.lstat().st_mtime_ns for path in target.iterdir()} == state
+    fhir_web.lay_out(fhir_web.web_root(source, CONFIG), target)
+    return source, target
 
-    ours.write_text("changed")
-    shutil.rmtree(source / "static")
-    (source / "favicon.ico").write_text("x")
-    fhir_web.prepare_web_root(source, ours, target)
-    assert (target / "index.html").read_text() != first
-    assert {path.name for path in target.iterdir()} == {"config.js", "index.html", "favicon.ico"}
+
+def test_the_pages_are_shown_with_our_configuration(laid_out):
+    source, target = laid_out
+    shown = served(target)
+    assert shown["config.js"] == CONFIG
+    assert shown["static/main.js"] == "app"
+    assert "CONFIG_VERSION" not in shown["index.html"]
     assert (source / "config.js").read_text() == "window._env_ = {};"
+    assert fhir_web.differing(fhir_web.web_root(source, CONFIG), target) == []
 
 
-def test_a_place_that_the_services_account_cannot_read_is_named(tmp_path):
+def test_laid_out_again_nothing_is_written(laid_out):
+    source, target = laid_out
+    state = {path: path.lstat().st_mtime_ns for path in (target, *target.rglob("*"))}
+    fhir_web.lay_out(fhir_web.web_root(source, CONFIG), target)
+    assert {path: path.lstat().st_mtime_ns for path in (target, *target.rglob("*"))} == state
+
+
+def replace_release(source):
+    (source / "static/main.js").unlink()
+    (source / "static/main.5f2.js").write_text("new")
+    (source / "index.html").write_text("<script src=/static/main.5f2.js>")
+
+
+def keep_size_and_time(source):
+    path = source / "static/main.js"
+    status = path.stat()
+    path.write_text("ppa")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+CHANGES_OF_A_BUILD = {
+    "another index": lambda source: (source / "index.html").write_text("<p>another"),
+    "another release": replace_release,
+    "the same size and time": keep_size_and_time,
+    "a new file": lambda source: (source / "favicon.ico").write_text("x"),
+    "a file is gone": lambda source: (source / "static/main.js").unlink(),
+    "a directory is gone": lambda source: shutil.rmtree(source / "static"),
+    "a directory for a file": lambda source: (
+        (source / "static/main.js").unlink(),
+        (source / "static/main.js").mkdir(),
+        (source / "static/main.js/x").write_text("x"),
+    ),
+    "a file for a directory": lambda source: (
+        shutil.rmtree(source / "static"),
+        (source / "static").write_text("a file"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES_OF_A_BUILD)
+def test_a_changed_build_is_noticed_by_its_content_and_served(laid_out, name):
+    source, target = laid_out
+    before = served(target)
+    CHANGES_OF_A_BUILD[name](source)
+    wanted = fhir_web.web_root(source, CONFIG)
+    assert fhir_web.differing(wanted, target)
+    # Until it is taken, all of the old one is served.
+    assert served(target) == before
+    fhir_web.lay_out(wanted, target)
+    assert fhir_web.differing(wanted, target) == []
+    kept = {"config.js", "index.html"}
+    new = {name: text for name, text in served(source).items() if name not in kept}
+    assert {name: text for name, text in served(target).items() if name not in kept} == new
+
+
+def test_another_configuration_is_noticed_and_browsers_are_told_by_another_address(laid_out):
+    source, target = laid_out
+    first = (target / "index.html").read_text()
+    wanted = fhir_web.web_root(source, "theirs")
+    assert fhir_web.differing(wanted, target) == ["config.js", "index.html"]
+    fhir_web.lay_out(wanted, target)
+    assert (target / "config.js").read_text() == "theirs"
+    assert (target / "index.html").read_text() != first
+
+
+@pytest.mark.parametrize("name", ["index.html", "static/main.js", "config.js"])
+def test_what_somebody_changed_among_the_served_is_put_right(laid_out, name):
+    source, target = laid_out
+    right = served(target)
+    (target / name).write_text("changed")
+    wanted = fhir_web.web_root(source, CONFIG)
+    assert fhir_web.differing(wanted, target) == [name]
+    fhir_web.lay_out(wanted, target)
+    assert served(target) == right
+
+
+def test_only_plain_files_of_the_build_are_served(tmp_path, laid_out):
+    source, target = laid_out
+    (tmp_path / "private").write_text("private")
+    (source / "leak").symlink_to(tmp_path / "private")
+    (source / "all").symlink_to(tmp_path)
+    (source / "node_modules/x").mkdir(parents=True)
+    (source / "node_modules/x/index.js").write_text("x")
+    assert fhir_web.differing(fhir_web.web_root(source, CONFIG), target) == []
+
+
+def test_links_of_an_earlier_version_are_replaced_and_never_written_through(laid_out):
+    source, target = laid_out
+    shutil.rmtree(target)
+    target.mkdir()
+    (target / "static").symlink_to(source / "static")
+    (target / "config.js").symlink_to(source / "config.js")
+    (source / "static/new.js").write_text("new")
+    before = served(source)
+    fhir_web.lay_out(fhir_web.web_root(source, CONFIG), target)
+    assert served(source) == before
+    assert not [path for path in target.rglob("*") if path.is_symlink()]
+    assert served(target)["static/new.js"] == "new"
+
+
+def note_a_library(root):
+    place = root / "express-server/node_modules"
+    place.mkdir()
+    (place / ".package-lock.json").write_text('{"packages": {"express": "4.21.3"}}')
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda root: (root / "express-server/dist/index.js").write_text(SERVER + "// another"),
+        lambda root: (root / "express-server/dist/app.js").write_text("new"),
+        note_a_library,
+    ],
+)
+def test_another_server_in_its_place_is_restarted(tmp_path, workload, change):
+    setting = FhirWeb(build=str(tmp_path / "build"))
+    again = fhir_web.workload(context_of(tmp_path, setting))
+    assert again == workload
+    change(tmp_path / "build")
+    assert fhir_web.workload(context_of(tmp_path, setting)) != workload
+
+
+def test_a_server_that_the_services_account_cannot_read_is_named(tmp_path):
     setting = FhirWeb(build=str(build(tmp_path / "build")))
     found = fhir_web.layout(setting)
     for place in (tmp_path, *tmp_path.parents):
         with contextlib.suppress(PermissionError):
             place.chmod(place.stat().st_mode | 0o055)
     fhir_web.check_readable(found, 65000)
-    (tmp_path / "build/web").chmod(0o700)
+    (tmp_path / "build/express-server").chmod(0o700)
     with pytest.raises(UsageError, match="cannot be read"):
         fhir_web.check_readable(found, 65000)
-    fhir_web.check_readable(found, (tmp_path / "build/web").stat().st_uid)
+    fhir_web.check_readable(found, (tmp_path / "build/express-server").stat().st_uid)
 
 
 def test_the_server_starts_on_loopback_only_with_exactly_its_environment(tmp_path):
@@ -249,7 +453,6 @@ def test_the_server_starts_on_loopback_only_with_exactly_its_environment(tmp_pat
     assert told["directory"] == str(tmp_path / "data/fhir-web")
     assert given["NODE_ENV"] == "production"
     assert given["EXPRESS_SESSION_SECRET"] == "SECRET-fhir-web-session-$'\""
-    assert given["EXPRESS_OPENSRP_OAUTH_STATE"] == "SECRET-fhir-web-oauth-state-$'\""
     assert given["EXPRESS_REDIS_STAND_ALONE_URL"].startswith("redis://fhir-web:SECRET-")
     policy = json.loads(given["EXPRESS_CONTENT_SECURITY_POLICY_CONFIG"])
     assert policy["connect-src"] == ["'self'", KEYCLOAK, FHIR]
@@ -348,7 +551,7 @@ def test_a_cluster_gets_the_image_with_secrets_by_reference():
     assert not found.environment.keys() & found.secrets.keys()
     assert set(found.secrets) == {
         "EXPRESS_OPENSRP_CLIENT_SECRET", "EXPRESS_SESSION_SECRET",
-        "EXPRESS_OPENSRP_OAUTH_STATE", "EXPRESS_REDIS_STAND_ALONE_URL",
+        "EXPRESS_REDIS_STAND_ALONE_URL",
     }  # fmt: skip
     (template,) = found.files
     assert template.path == "/etc/confd/templates/config.js.tmpl"

@@ -11,6 +11,7 @@ import httpx
 
 from fhirstack.bundle import artifacts
 from fhirstack.demo.application import declared
+from fhirstack.demo.places import COMMODITY_LIST_ID, ROOT_LOCATION_ID
 from fhirstack.errors import UsageError
 from fhirstack.model.local import local_environment
 from fhirstack.model.site import Environment, FhirWeb
@@ -123,14 +124,16 @@ def open_platform(stack: Stack, *, make: bool = False) -> Platform:
 
 
 def environment_of(stack: Stack) -> Environment:
-    """Return the environment that a stack is."""
+    """Return the environment that a stack is, with the demo programme's application and places."""
+    web = fhir_web.found_in(stack.fhir_web) if stack.fhir_web else FhirWeb()
+    demo = {"root_location": ROOT_LOCATION_ID, "commodity_list": COMMODITY_LIST_ID}
     return local_environment(
         stack.name,
         https_port=stack.port("edge", "https"),
         http_port=stack.port("edge", "http"),
         application=declared(),
         analytics=stack.analytics,
-        fhir_web=fhir_web.found_in(stack.fhir_web) if stack.fhir_web else FhirWeb(),
+        fhir_web=web.model_copy(update=demo),
     )
 
 

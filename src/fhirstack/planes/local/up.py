@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from fhirstack.bundle.artifacts import needed
+from fhirstack.bundle.programs import disk_error
 from fhirstack.planes.iam import plan as iam
 from fhirstack.planes.iam.admin import KeycloakAdmin
 from fhirstack.planes.iam.roles import ADMINISTRATOR_GROUP, WEB_GROUP
@@ -18,7 +19,7 @@ from fhirstack.planes.local.platform import (
     open_platform,
 )
 from fhirstack.planes.local.secrets import ensure
-from fhirstack.planes.plane import Change, effective
+from fhirstack.planes.plane import Action, Change, effective
 from fhirstack.services import (
     catalogue,
     edge,
@@ -85,8 +86,13 @@ def _as_wanted(found: stack.Stack, wanted: Wanted) -> stack.Stack:
         found,
         port_base=found.port_base if wanted.port_base is None else wanted.port_base,
         analytics=found.analytics if wanted.analytics is None else wanted.analytics,
-        fhir_web=found.fhir_web if wanted.fhir_web is None else wanted.fhir_web,
+        fhir_web=found.fhir_web if wanted.fhir_web is None else _anywhere(wanted.fhir_web),
     )
+
+
+def _anywhere(directory: str) -> str:
+    """Return a directory as the next command finds it too, from wherever it is given."""
+    return fhir_web.absolute(directory) if directory else ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,7 @@ def plan(platform: Platform) -> Plan:
     """Compare every plane with what is declared. Changes nothing."""
     local = platform.runtime
     changes = runtime.plan(platform.stack, platform.workloads, local.observe())
+    changes += _fhir_web_pages(platform)
     ready = {w.name: local.ready(w) for w in platform.workloads}
     unseen = []
     if ready[postgresql.NAME]:
@@ -132,9 +139,11 @@ def _converge(platform: Platform, step: Step) -> list[Change]:
     observed = local.observe()
     changes = runtime.plan(platform.stack, platform.workloads, observed)
     runtime.check_ports(platform.stack, observed.processes)
+    pages = _fhir_web_pages(platform)
+    changes += pages
     if changes:
         local.write()
-        _fhir_web_pages(platform)
+        _apply(pages)
         local.load()
     local.start((postgresql.NAME, redis.NAME, edge.NAME))
     with step("PostgreSQL starts"):
@@ -172,18 +181,31 @@ def _converge(platform: Platform, step: Step) -> list[Change]:
     return changes
 
 
-def _fhir_web_pages(platform: Platform) -> None:
-    """Lay out FHIR Web's pages with our configuration among them, where it runs here."""
+def _fhir_web_pages(platform: Platform) -> list[Change]:
+    """Compare what FHIR Web serves here with its build and our configuration, by content."""
     environment, owner = platform.environment, platform.owner
     if fhir_web.reason(environment) is not None:
-        return
+        return []
     found = fhir_web.layout(environment.fhir_web)
     if owner.switches:
         fhir_web.check_readable(found, owner.uid)
-    home = platform.stack.path("data", fhir_web.NAME, "web")
-    make_directory(home, owner)
-    config = platform.stack.path("config", fhir_web.NAME, "config.js")
-    fhir_web.prepare_web_root(found.pages, config, home)
+    wanted = fhir_web.web_root(found.pages, fhir_web.render_config(environment))
+    target = platform.stack.path("data", fhir_web.NAME, "web")
+    files = fhir_web.differing(wanted, target)
+    if not files:
+        return []
+
+    def lay_out() -> None:
+        try:
+            fhir_web.lay_out(wanted, target)
+        except OSError as error:
+            raise disk_error(error, target) from error
+
+    shown = ", ".join(files[:3]) + (f" and {len(files) - 3} more" if len(files) > 3 else "")
+    action = Action.UPDATE if target.exists() else Action.CREATE
+    place = str(target.relative_to(platform.stack.root))
+    reason = f"not as in {found.pages}: {shown}"
+    return [Change(runtime.PLANE, place, action, reason=reason, apply=lay_out)]
 
 
 def _identity(platform: Platform) -> list[Change]:

@@ -9,7 +9,7 @@ from jinja2 import Environment as Templates
 from jinja2 import StrictUndefined
 
 from fhirstack.model.host import Role
-from fhirstack.model.site import Environment, FhirWeb
+from fhirstack.model.site import Environment
 from fhirstack.services.node_ports import NODE_PORTS
 from fhirstack.services.workload import Context, Endpoint, File, TcpProbe, Workload
 
@@ -168,7 +168,7 @@ def render_for_host(environment: Environment) -> str:
 def cluster_routes(environment: Environment) -> dict[str, str]:
     """Return the web services that a cluster runs, and the service behind each name."""
     behind = {name: service for name, (service, _) in _ROUTES.items()} | {"airbyte": "airbyte"}
-    web_runs = environment.fhir_web != FhirWeb()
+    web_runs = environment.fhir_web.named
     return {name: behind[name] for name in environment.dns_names if name != "web" or web_runs}
 
 

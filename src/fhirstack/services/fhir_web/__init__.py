@@ -5,10 +5,11 @@ its documentation, its published sources, and what was seen of v3.3.3 with serve
 """
 
 from fhirstack.services.fhir_web.cluster import ClusterWorkload, cluster_workload
-from fhirstack.services.fhir_web.layout import Layout, found_in, layout
+from fhirstack.services.fhir_web.layout import Layout, absolute, found_in, layout
 from fhirstack.services.fhir_web.local import NAME, NODE, reason, workload
+from fhirstack.services.fhir_web.pages import render_config
 from fhirstack.services.fhir_web.server import REDIS_USER, SECRETS
-from fhirstack.services.fhir_web.web_root import check_readable, prepare_web_root
+from fhirstack.services.fhir_web.web_root import check_readable, differing, lay_out, web_root
 
 __all__ = [
     "NAME",
@@ -17,11 +18,15 @@ __all__ = [
     "SECRETS",
     "ClusterWorkload",
     "Layout",
+    "absolute",
     "check_readable",
     "cluster_workload",
+    "differing",
     "found_in",
+    "lay_out",
     "layout",
-    "prepare_web_root",
     "reason",
+    "render_config",
+    "web_root",
     "workload",
 ]

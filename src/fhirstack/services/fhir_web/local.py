@@ -5,8 +5,7 @@ from importlib.resources import files
 
 from fhirstack.model.site import Environment
 from fhirstack.services import edge, keycloak, redis
-from fhirstack.services.fhir_web.layout import layout
-from fhirstack.services.fhir_web.pages import render_config
+from fhirstack.services.fhir_web.layout import layout, server_digest
 from fhirstack.services.fhir_web.server import (
     REDIS_SECRET,
     Places,
@@ -70,12 +69,11 @@ def workload(context: Context) -> Workload | None:
     return Workload(
         name=NAME,
         command=("/bin/sh", "-e", str(context.config(NAME, "start"))),
-        environment={"TLS_DIGEST": context.tls_digest},
+        environment={"TLS_DIGEST": context.tls_digest, "SERVER_DIGEST": server_digest(found)},
         files=(
             File("start", script),
             File("environment", render_environment(context, places)),
             File("loopback.cjs", (files(__package__) / "loopback.cjs").read_text("utf-8")),
-            File("config.js", render_config(context.environment)),
         ),
         ports=("http",),
         # Not a page: each answer to a new visitor leaves a session in Redis.

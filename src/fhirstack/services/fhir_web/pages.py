@@ -14,6 +14,12 @@ _LOGO = (
 LOGO = "data:image/svg+xml;base64," + base64.b64encode(_LOGO.encode()).decode()
 """A logo that is in the page: the defaults are fetched from another site."""
 
+OAUTH_STATE = "fhir-web"
+"""What the pages send to Keycloak and the server compares with: one value for all, so no secret.
+
+Whoever opens ``config.js`` reads it.
+"""
+
 
 def protocol(environment: Environment) -> str:
     """Return where the realm's OpenID Connect endpoints are."""
@@ -26,6 +32,7 @@ def settings(environment: Environment, version: str = "") -> dict[str, str]:
     Addresses of another site are the defaults of many: each is named here.
     """
     web, openid = environment.url("web"), protocol(environment)
+    setting = environment.fhir_web
     return {
         "REACT_APP_WEBSITE_NAME": environment.realm.display_name,
         "REACT_APP_OPENSRP_WEB_VERSION": version,
@@ -38,11 +45,14 @@ def settings(environment: Environment, version: str = "") -> dict[str, str]:
         "REACT_APP_EXPRESS_OAUTH_GET_STATE_URL": f"{web}/oauth/state",
         "REACT_APP_EXPRESS_OAUTH_LOGOUT_URL": f"{web}/logout",
         "REACT_APP_OPENSRP_CLIENT_ID": environment.realm.clients.web.id,
+        # The pages begin a log-in, the server ends it.
+        "REACT_APP_OPENSRP_OAUTH_STATE": OAUTH_STATE,
         "REACT_APP_OPENSRP_OAUTH_SCOPES": "openid,profile",
         "REACT_APP_OPENSRP_ACCESS_TOKEN_URL": f"{openid}/token",
         "REACT_APP_OPENSRP_AUTHORIZATION_URL": f"{openid}/auth",
         "REACT_APP_OPENSRP_USER_URL": f"{openid}/userinfo",
-        "REACT_APP_OPENSRP_LOGOUT_URL": "null",
+        # Empty, not the documented "null": the pages would fetch any text that is there.
+        "REACT_APP_OPENSRP_LOGOUT_URL": "",
         "REACT_APP_OPENSRP_API_BASE_URL": f"{web}/opensrp/rest/",
         "REACT_APP_OPENSRP_API_V2_BASE_URL": f"{web}/opensrp/rest/v2/",
         "REACT_APP_KEYCLOAK_LOGOUT_URL": f"{openid}/logout",
@@ -53,7 +63,10 @@ def settings(environment: Environment, version: str = "") -> dict[str, str]:
         # On its own origin: OpenSRP's endpoints do not answer a request that a browser asks about.
         "REACT_APP_FHIR_API_BASE_URL": edge.web_fhir_base(environment),
         "REACT_APP_ENABLE_FHIR_CARE_TEAM": "true",
-        "REACT_APP_ENABLE_FHIR_COMMODITY": "false",
+        # Without an id its place pages ask for no place at all, and show an error.
+        "REACT_APP_FHIR_ROOT_LOCATION_ID": setting.root_location,
+        "REACT_APP_ENABLE_FHIR_COMMODITY": "true" if setting.commodity_list else "false",
+        "REACT_APP_COMMODITIES_LIST_RESOURCE_ID": setting.commodity_list or "",
         "REACT_APP_ENABLE_FHIR_GROUP": "true",
         "REACT_APP_ENABLE_FHIR_HEALTHCARE_SERVICES": "true",
         "REACT_APP_ENABLE_FHIR_LOCATIONS": "true",
@@ -62,16 +75,16 @@ def settings(environment: Environment, version: str = "") -> dict[str, str]:
         "REACT_APP_ENABLE_FHIR_USER_MANAGEMENT": "true",
         "REACT_APP_ENABLE_QUEST": "true",
         "REACT_APP_ENABLE_TEAMS_ASSIGNMENT_MODULE": "true",
-        # New in v3.4.0 and off unless named: an upgrade would hide these menus.
+        # Off unless named: these menus would be hidden.
         "REACT_APP_ENABLE_USERS": "true",
         "REACT_APP_ENABLE_USER_GROUPS": "true",
         "REACT_APP_ENABLE_USER_ROLES": "true",
         "REACT_APP_ENABLE_USER_SYNC": "true",
         "REACT_APP_PRACTITIONER_TO_ORG_ASSIGNMENT_STRATEGY": "ONE_TO_MANY",
-        "REACT_APP_PROJECT_CODE": "core",
-        "REACT_APP_LANGUAGE_CODE": "en",
-        "REACT_APP_SUPPORTED_LANGUAGES": "en",
-        "REACT_APP_ENABLE_LANGUAGE_SWITCHER": "false",
+        "REACT_APP_PROJECT_CODE": setting.project,
+        "REACT_APP_LANGUAGE_CODE": setting.languages[0],
+        "REACT_APP_SUPPORTED_LANGUAGES": ",".join(setting.languages),
+        "REACT_APP_ENABLE_LANGUAGE_SWITCHER": "true" if len(setting.languages) > 1 else "false",
         "REACT_APP_DEFAULTS_TABLE_PAGE_SIZE": "10",
         "REACT_APP_MAIN_LOGO_SRC": LOGO,
         "REACT_APP_NAVBAR_BRAND_IMG_SRC": LOGO,

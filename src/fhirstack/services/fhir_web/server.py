@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 from fhirstack.model.site import Environment
 from fhirstack.services import redis
-from fhirstack.services.fhir_web.pages import content_security_policy, protocol
+from fhirstack.services.fhir_web.pages import OAUTH_STATE, content_security_policy, protocol
 
 CLIENT_SECRET = "client-web"  # noqa: S105 - a secret's name
 SESSION_SECRET = "fhir-web-session"  # noqa: S105 - a secret's name
-STATE_SECRET = "fhir-web-oauth-state"  # noqa: S105 - a secret's name
 REDIS_SECRET = "redis-fhir-web"  # noqa: S105 - a secret's name
-SECRETS = (SESSION_SECRET, STATE_SECRET, REDIS_SECRET)
+SECRETS = (SESSION_SECRET, REDIS_SECRET)
 """What is generated for it, beside its client's own secret."""
 
 IMPORT_QUEUE = "fhir-web-import"
@@ -55,6 +54,7 @@ def public_settings(environment: Environment, places: Places, port: int) -> dict
         "NODE_ENV": "production",
         "EXPRESS_PORT": str(port),
         "EXPRESS_OPENSRP_CLIENT_ID": environment.realm.clients.web.id,
+        "EXPRESS_OPENSRP_OAUTH_STATE": OAUTH_STATE,
         "EXPRESS_OPENSRP_SCOPES": "openid,profile",
         "EXPRESS_OPENSRP_AUTHORIZATION_URL": f"{openid}/auth",
         "EXPRESS_OPENSRP_ACCESS_TOKEN_URL": f"{openid}/token",
@@ -95,7 +95,6 @@ def secret_settings() -> Mapping[str, str]:
     return {
         "EXPRESS_OPENSRP_CLIENT_SECRET": CLIENT_SECRET,
         "EXPRESS_SESSION_SECRET": SESSION_SECRET,
-        "EXPRESS_OPENSRP_OAUTH_STATE": STATE_SECRET,
     }
 
 
