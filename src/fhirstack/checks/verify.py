@@ -6,7 +6,17 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-from fhirstack.checks import analytics, closed, edge, fixtures, records, superset, tokens, web
+from fhirstack.checks import (
+    analytics,
+    client_web,
+    closed,
+    edge,
+    fixtures,
+    records,
+    superset,
+    tokens,
+    web,
+)
 from fhirstack.checks.check import Check, Result, run
 from fhirstack.checks.report import count
 from fhirstack.checks.session import Session
@@ -18,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     *tokens.CHECKS,
     *records.CHECKS,
     *web.CHECKS,
+    *client_web.CHECKS,
     *analytics.CHECKS,
     *superset.CHECKS,
     *closed.CHECKS,

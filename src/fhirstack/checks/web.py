@@ -1,23 +1,23 @@
 """Checks of FHIR Web's side: its login in a real browser, and what stands before its server.
 
-The server may not be there: the check plays its part with its client's secret, and the pages'
-part with a page on their origin under the policy that the server would send.
+Where FHIR Web is installed it is what logs in. Where it is not, the check plays its server's part
+with its client's secret, and its pages' part with a page on their origin under its policy.
 """
 
 import base64
 import json
-import secrets
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from fhirstack.checks import fixtures
+from fhirstack.checks import fixtures, web_pages
 from fhirstack.checks.browser import browser, fill_login, keep_picture
 from fhirstack.checks.check import Check, SkippedError, refused, require, status_is
 from fhirstack.checks.session import Person, Session
 from fhirstack.checks.tokens import claims
-from fhirstack.services.edge import GATEWAY_PREFIX, web_fhir_base
+from fhirstack.checks.web_pages import Pages
+from fhirstack.services.edge import GATEWAY_PREFIX
 from fhirstack.services.fhir_web.pages import policy_header
 
 if TYPE_CHECKING:
@@ -31,6 +31,11 @@ FETCH = """async ([url, token]) => {
 STANDS_IN = "--disable-features=LocalNetworkAccessChecks"
 """The page that stands in for FHIR Web's comes from no address: Chromium takes it for a page of
 the internet, which may not ask this machine. CORS and the page's own policy hold as ever."""
+STATE = "async () => (await fetch('/oauth/state')).json()"
+RENEW = """async () => {
+  const answer = await fetch('/refresh/token');
+  return {status: answer.status, body: await answer.text()};
+}"""
 TELL = "(text) => { document.getElementById('seen').textContent = text; }"
 BLOCKED = """(url) => new Promise((tell) => {
   document.addEventListener("securitypolicyviolation", (event) => tell(event.effectiveDirective));
@@ -43,22 +48,7 @@ def _need_web(session: Session) -> None:
         raise SkippedError("FHIR Web is not among this environment's services")
 
 
-def _callback(session: Session) -> str:
-    return f"{session.environment.url('web')}/oauth/callback/OpenSRP/"
-
-
-def _authorization(session: Session, kind: str, **more: str) -> str:
-    query = {
-        "client_id": session.environment.realm.clients.web.id,
-        "redirect_uri": _callback(session),
-        "response_type": kind,
-        "scope": "openid profile",
-        **more,
-    }
-    return f"{session.environment.issuer}/protocol/openid-connect/auth?{urlencode(query)}"
-
-
-def _answer_callback(page: "Page", session: Session) -> list[str]:
+def _answer_callback(page: "Page", session: Session, pages: Pages) -> list[str]:
     """Answer at the callback instead of FHIR Web; returns the addresses that arrive there.
 
     By the browser's own protocol: playwright's routes do not see what a redirect leads to.
@@ -83,39 +73,54 @@ def _answer_callback(page: "Page", session: Session) -> list[str]:
         )
 
     devtools.on("Fetch.requestPaused", answer)
-    devtools.send("Fetch.enable", {"patterns": [{"urlPattern": f"{_callback(session)}*"}]})
+    devtools.send("Fetch.enable", {"patterns": [{"urlPattern": f"{pages.callback}*"}]})
     return arrived
 
 
-def _log_in(context: "BrowserContext", session: Session, person: Person) -> tuple["Page", str]:
-    """Log a person in; returns the page on FHIR Web's origin, and the code that came back."""
-    state, nonce = secrets.token_urlsafe(12), secrets.token_urlsafe(12)
-    session.wake(person)
+def _log_in(context: "BrowserContext", session: Session, pages: Pages) -> tuple["Page", str]:
+    """Log the administrator in as the pages do; returns a page of theirs, and the code."""
     page = context.new_page()
-    arrived = _answer_callback(page, session)
-    page.goto(_authorization(session, "code", state=state, nonce=nonce))
+    arrived = _answer_callback(page, session, pages)
+    page.goto(pages.authorization())
+    person = session.people.administrator
+    session.wake(person)
     fill_login(page, person.username, person.password.reveal())
-    page.wait_for_url(lambda url: url.startswith(_callback(session)))
+    page.wait_for_url(lambda url: url.startswith(pages.callback))
     query = parse_qs(urlsplit(arrived[-1]).query)
-    require(query.get("state") == [state], "another state came back")
+    require(query.get("state") == [pages["OPENSRP_OAUTH_STATE"]], "another state came back")
     require(query.get("iss", [session.environment.issuer]) == [session.environment.issuer], "iss")
     require("code" in query, f"no code came back: {', '.join(sorted(query))}")
     return page, query["code"][0]
 
 
-def _exchange(session: Session, code: str) -> httpx.Response:
+def _exchange(session: Session, pages: Pages, code: str) -> httpx.Response:
     return session.http.post(
         session.token_endpoint,
-        data={
-            "grant_type": "authorization_code",
-            "code": code,
-            "redirect_uri": _callback(session),
-        },
-        auth=(
-            session.environment.realm.clients.web.id,
-            session.secrets["client-web"].reveal(),
-        ),
+        data={"grant_type": "authorization_code", "code": code, "redirect_uri": pages.callback},
+        auth=(pages["OPENSRP_CLIENT_ID"], session.secrets["client-web"].reveal()),
     )
+
+
+def _log_in_installed(context: "BrowserContext", session: Session, pages: Pages) -> "Page":
+    """Log the administrator in at FHIR Web itself: its pages begin, its server ends it."""
+    page, person = context.new_page(), session.people.administrator
+    page.goto(pages["DOMAIN_NAME"])
+    session.wake(person)
+    fill_login(page, person.username, person.password.reveal())
+    home = urlsplit(pages["DOMAIN_NAME"])
+    page.wait_for_url(lambda url: urlsplit(url)[:2] == home[:2])
+    return page
+
+
+def _token_of_the_server(page: "Page") -> str:
+    """Return the access token that FHIR Web's server gives its pages, renewed once."""
+    seen = page.evaluate(STATE)
+    require("session" in seen, f"/oauth/state gives no session: {str(seen)[:160]}")
+    renewed = page.evaluate(RENEW)
+    require(
+        renewed["status"] == 200, f"/refresh/token: {renewed['status']} {renewed['body'][:160]}"
+    )
+    return str(json.loads(renewed["body"])["session"]["extraData"]["oAuth2Data"]["access_token"])
 
 
 def _fetch(page: "Page", url: str, token: str) -> tuple[int, str]:
@@ -124,42 +129,57 @@ def _fetch(page: "Page", url: str, token: str) -> tuple[int, str]:
 
 
 def login(session: Session) -> str:
-    environment = session.environment
-    base = web_fhir_base(environment)
-    _need_web(session)
-    with browser(session, STANDS_IN) as context:
-        page, code = _log_in(context, session, session.people.administrator)
-        response = _exchange(session, code)
-        status_is(response, 200, what="code for tokens")
-        token = str(response.json()["access_token"])
+    pages = web_pages.read(session)
+    base = pages["FHIR_API_BASE_URL"]
+    # Pages that are served come from this machine's address, and need no leave to ask it.
+    with browser(session, *(() if pages.installed else (STANDS_IN,))) as context:
+        code = ""
+        if pages.installed:
+            page = _log_in_installed(context, session, pages)
+            token = _token_of_the_server(page)
+        else:
+            page, code = _log_in(context, session, pages)
+            response = _exchange(session, pages, code)
+            status_is(response, 200, what="code for tokens")
+            token = str(response.json()["access_token"])
         client = claims(token).get("azp")
-        require(client == environment.realm.clients.web.id, f"the token is for {client}")
+        require(client == pages["OPENSRP_CLIENT_ID"], f"the token is for {client}")
         status, body = _fetch(page, f"{base}/Patient?_count=1", token)
         require(status == 200, f"patients through the gateway: {status} {body[:160]}")
         links = [str(link["url"]) for link in json.loads(body).get("link", [])]
         foreign = [link for link in links if not link.startswith(base)]
         require(not foreign, f"a link that leaves the pages' origin: {foreign[:1]}")
-        users = f"{environment.keycloak_url}/admin/realms/{environment.realm.name}/users?max=2"
-        status, body = _fetch(page, users, token)
+        status, body = _fetch(page, f"{pages['KEYCLOAK_API_BASE_URL']}/users?max=2", token)
         require(status == 200, f"users through the admin API: {status} {body[:160]}")
-        blocked = page.evaluate(BLOCKED, f"https://elsewhere.{environment.domain}/")
+        blocked = page.evaluate(BLOCKED, f"https://elsewhere.{session.environment.domain}/")
         require(blocked == "connect-src", f"another site from the pages: {blocked}")
-        status_is(_exchange(session, code), 400, what="the same code again")
-        page.evaluate(
-            TELL, f"patients: 200, users: 200, by {session.people.administrator.username}"
-        )
+        if not pages.installed:
+            status_is(_exchange(session, pages, code), 400, what="the same code again")
+            page.evaluate(TELL, f"patients, users: 200, {session.people.administrator.username}")
         picture = keep_picture(session, page, "web-login")
-    return f"code, tokens, patients on its own origin, users by CORS; {picture}"
+    by = "by FHIR Web itself" if pages.installed else "by its part, played: it is not installed"
+    return f"{by}: code, tokens, patients on its own origin, users by CORS; {picture}"
+
+
+def foreign_state(session: Session) -> str:
+    pages = web_pages.read(session)
+    if not pages.installed:
+        raise SkippedError("FHIR Web is not installed: its server compares the state")
+    for query in ("code=x", "code=x&state=", "code=x&state=another", "state=another&error=none"):
+        answer = session.http.get(f"{pages.callback}?{query}")
+        inside = answer.is_success or "set-cookie" in answer.headers
+        require(not inside, f"the callback with {query}: {answer.status_code}")
+    return "the callback takes no other state than that of config.js"
 
 
 def implicit(session: Session) -> str:
     seen = []
-    _need_web(session)
-    with browser(session) as context:
-        page, _ = _log_in(context, session, session.people.administrator)
+    pages = web_pages.read(session)
+    with browser(session, *(() if pages.installed else (STANDS_IN,))) as context:
+        page, _ = _log_in(context, session, pages)
         # With a session at hand nothing is asked: where it is allowed, tokens come at once.
         for kind in ("token", "id_token", "id_token token", "code id_token", "code token"):
-            page.goto(_authorization(session, kind, nonce="n", prompt="none"))
+            page.goto(pages.authorization(response_type=kind, nonce="n", prompt="none"))
             found = urlsplit(page.url)
             require("token=" not in found.fragment + found.query, f"{kind}: a token came back")
             error = (parse_qs(found.fragment) | parse_qs(found.query)).get("error", [""])[0]
@@ -241,6 +261,12 @@ def location_hierarchy(session: Session) -> str:
 
 CHECKS = (
     Check("web.login", "client.web.grant", "FHIR Web's login in a browser", login),
+    Check(
+        "web.state",
+        "client.web.grant",
+        "FHIR Web takes no other state",
+        foreign_state,
+    ),
     Check(
         "web.implicit-refused",
         "client.web.no-implicit-flow",
