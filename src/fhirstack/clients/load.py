@@ -17,7 +17,7 @@ from fhirstack.errors import FhirstackError
 
 @cache
 def contract(name: str) -> Contract:
-    """Return one client's contract, ``android`` or ``web``."""
+    """Return one client's contract, ``android`` or ``fhir-web``."""
     file = files(__package__).joinpath(f"{name}.yaml")
     return parse(file.read_text(encoding="utf-8"), f"{name}.yaml")
 

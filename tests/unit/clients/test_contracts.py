@@ -73,12 +73,15 @@ def test_dates_stay_texts():
     assert parse(text, "x").steps[1].request.json_body == {"birthDate": "2020-01-02", "n": 1.5}
 
 
-def test_each_step_of_the_real_contracts_has_a_source_and_can_be_written():
+@pytest.mark.parametrize("client", ["android", "fhir-web"])
+def test_each_step_of_the_real_contracts_has_a_source_and_can_be_written(client):
     """What the types do not say: `wires` makes all of it from what the contract itself names."""
-    found = contract("android")
+    found = contract(client)
     given = dict.fromkeys((*found.needs, *found.may_have), "1")
     given |= {name: "1" for step in found.steps for name in step.keep}
     given |= {"fhir": "https://f.example/fhir", "root": "https://f.example", "issuer": "https://k"}
+    given |= {"keycloak": "https://k.example/auth/admin/realms/r", "origin": "https://w.example"}
     sent = [wire for step in found.steps for _, wire in wires(found, step, given)]
     assert len(sent) > len(found.steps)
     assert all(wire.url.startswith("https://") for wire in sent)
+    assert all(wire.url.isascii() and not set(wire.url) & set(' "<>\\^`{|}') for wire in sent)
