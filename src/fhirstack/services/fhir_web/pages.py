@@ -14,7 +14,7 @@ _LOGO = (
 LOGO = "data:image/svg+xml;base64," + base64.b64encode(_LOGO.encode()).decode()
 """A logo that is in the page: the defaults are fetched from another site."""
 
-OAUTH_STATE = "fhir-web"
+OAUTH_STATE = "fhir-web-pages"
 """What the pages send to Keycloak and the server compares with: one value for all, so no secret.
 
 Whoever opens ``config.js`` reads it.
