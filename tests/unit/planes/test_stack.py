@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from fhirstack.errors import UnreachableError, UsageError
-from fhirstack.planes.local import stack
+from fhirstack.planes.local import stack, up
 from fhirstack.planes.local.account import Account, make_directory
 
 import os  # isort: skip
@@ -96,3 +96,19 @@ def test_a_record_of_before_analytics_gets_them(home):
     made = create("one", 20000)
     (made.root / "stack.json").write_text('{"format": 1, "name": "one", "port_base": 20000}')
     assert stack.find("one") == made
+
+
+@pytest.mark.parametrize(
+    ("named", "kept"),
+    [
+        ("web", "{here}/web"), ("./web/", "{here}/web"), ("../{name}/web", "{here}/web"),
+        ("/srv/web", "/srv/web"), ("/srv/../srv/web", "/srv/web"), ("", ""), (None, "/srv/old"),
+    ],
+)  # fmt: skip
+def test_fhir_webs_directory_is_kept_as_every_later_command_finds_it(
+    tmp_path, monkeypatch, named, kept
+):
+    monkeypatch.chdir(tmp_path)
+    found = stack.Stack("one", tmp_path, 20000, fhir_web="/srv/old")
+    wanted = up.Wanted(fhir_web=named and named.format(name=tmp_path.name))
+    assert up.as_wanted(found, wanted).fhir_web == kept.format(here=tmp_path)

@@ -63,7 +63,7 @@ def up(name: str, wanted: Wanted, step: Step) -> Result:
     owner = service_account()
     root = stack.stacks_directory() / stack.check_name(name)
     known = stack.find(name)
-    found = _as_wanted(known or stack.new(name, wanted.port_base), wanted)
+    found = as_wanted(known or stack.new(name, wanted.port_base), wanted)
     for artifact in needed(environment_of(found)):
         with step(artifact.title):
             artifact.get()
@@ -81,7 +81,8 @@ def up(name: str, wanted: Wanted, step: Step) -> Result:
     return Result(platform, tuple(effective(changes)), _reports(changes), moved)
 
 
-def _as_wanted(found: stack.Stack, wanted: Wanted) -> stack.Stack:
+def as_wanted(found: stack.Stack, wanted: Wanted) -> stack.Stack:
+    """Return the stack as it is to be. Pure, but for the directory from which it is asked."""
     return replace(
         found,
         port_base=found.port_base if wanted.port_base is None else wanted.port_base,
