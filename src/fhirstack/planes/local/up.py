@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from fhirstack.bundle.artifacts import needed
 from fhirstack.bundle.programs import disk_error
+from fhirstack.planes import fhir
 from fhirstack.planes.iam import plan as iam
 from fhirstack.planes.iam.admin import KeycloakAdmin
 from fhirstack.planes.iam.roles import ADMINISTRATOR_GROUP, WEB_GROUP
@@ -126,6 +127,10 @@ def plan(platform: Platform) -> Plan:
             changes += iam.plan(admin, platform.environment, dict(platform.secrets))
     else:
         unseen.append("iam: Keycloak is not running")
+    if ready[fhir_server.NAME]:
+        changes += _searches(platform)
+    else:
+        unseen.append("fhir: the FHIR server is not running")
     return Plan(tuple(changes), tuple(unseen))
 
 
@@ -170,6 +175,7 @@ def _converge(platform: Platform, step: Step) -> list[Change]:
         changes += _identity(platform)
     with step("FHIR server starts"):
         local.wait(fhir_server.NAME)
+        changes += _apply(_searches(platform))
     with step("FHIR gateway is ready"):
         local.wait(fhir_gateway.NAME)
     rest = [workload.name for workload in platform.workloads]
@@ -207,6 +213,11 @@ def _fhir_web_pages(platform: Platform) -> list[Change]:
     place = str(target.relative_to(platform.stack.root))
     reason = f"not as in {found.pages}: {shown}"
     return [Change(runtime.PLANE, place, action, reason=reason, apply=lay_out)]
+
+
+def _searches(platform: Platform) -> list[Change]:
+    with platform.fhir() as client:
+        return fhir.plan(client, fhir_web.search_parameters())
 
 
 def _identity(platform: Platform) -> list[Change]:

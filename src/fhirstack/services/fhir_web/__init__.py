@@ -8,6 +8,7 @@ from fhirstack.services.fhir_web.cluster import ClusterWorkload, cluster_workloa
 from fhirstack.services.fhir_web.layout import Layout, absolute, found_in, layout
 from fhirstack.services.fhir_web.local import NAME, NODE, reason, workload
 from fhirstack.services.fhir_web.pages import render_config
+from fhirstack.services.fhir_web.searches import search_parameters
 from fhirstack.services.fhir_web.server import REDIS_USER, SECRETS
 from fhirstack.services.fhir_web.web_root import check_readable, differing, lay_out, web_root
 
@@ -27,6 +28,7 @@ __all__ = [
     "layout",
     "reason",
     "render_config",
+    "search_parameters",
     "web_root",
     "workload",
 ]
