@@ -128,7 +128,8 @@ def plan(platform: Platform) -> Plan:
     else:
         unseen.append("iam: Keycloak is not running")
     if ready[fhir_server.NAME]:
-        changes += _searches(platform)
+        with platform.fhir() as client:
+            changes += fhir.plan(client, fhir_web.search_parameters())
     else:
         unseen.append("fhir: the FHIR server is not running")
     return Plan(tuple(changes), tuple(unseen))
@@ -175,7 +176,8 @@ def _converge(platform: Platform, step: Step) -> list[Change]:
         changes += _identity(platform)
     with step("FHIR server starts"):
         local.wait(fhir_server.NAME)
-        changes += _apply(_searches(platform))
+        with platform.fhir() as client:
+            changes += _apply(fhir.plan(client, fhir_web.search_parameters()))
     with step("FHIR gateway is ready"):
         local.wait(fhir_gateway.NAME)
     rest = [workload.name for workload in platform.workloads]
@@ -213,11 +215,6 @@ def _fhir_web_pages(platform: Platform) -> list[Change]:
     place = str(target.relative_to(platform.stack.root))
     reason = f"not as in {found.pages}: {shown}"
     return [Change(runtime.PLANE, place, action, reason=reason, apply=lay_out)]
-
-
-def _searches(platform: Platform) -> list[Change]:
-    with platform.fhir() as client:
-        return fhir.plan(client, fhir_web.search_parameters())
 
 
 def _identity(platform: Platform) -> list[Change]:
