@@ -151,6 +151,34 @@ def test_fhir_webs_own_paths_go_to_it_with_its_own_origin(full):
 
 
 @pytest.mark.parametrize(
+    ("service", "path"),
+    [
+        ("web", "/admin/users/credentials/0f2a/a..b"),
+        ("web", "/admin/users/credentials/0f2a/..amina"),
+        ("web", "/admin/users/credentials/0f2a/amina.."),
+        ("web", "/admin/users/credentials/0f2a/..."),
+        ("web", "/admin/users/credentials/0f2a/amina@example.org"),
+        ("web", "/admin/users/credentials/0f2a/a+b"),
+        ("web", "/admin/users/credentials/0f2a/%E0%A4%A8%E0%A4%BE%E0%A4%AE"),
+        ("fhir", "/fhir/Patient/a..b"),
+        ("fhir", "/fhir/Patient/.a"),
+    ],
+)
+def test_names_with_dots_and_letters_of_any_script_are_no_steps_up(full, service, path):
+    status, seen, _, _ = full.ask(service, path)
+    assert (status, seen["path"]) == (200, path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/..", "/.", "/a/..", "/a/../b", "/../a", "/a/./b", "/a/.", "/%2e%2e/a", "/a/.%2E"]
+)
+@pytest.mark.parametrize("service", ["web", "fhir", "keycloak"])
+def test_no_step_up_is_taken(full, service, path):
+    status, seen, _, _ = full.ask(service, path)
+    assert (status, seen) == (400, {})
+
+
+@pytest.mark.parametrize(
     "path",
     ["/health", "/healthcheck", "/ping", "/metrics", "/Health/", "/%68ealth", "/metrics/x",
      "/HEALTHCHECK"],
