@@ -190,7 +190,7 @@ def implicit(session: Session) -> str:
 
 UNSAFE = (
     "next=https://attacker.example.org/", "next=//attacker.example.org", "next=/%5Cattacker",
-    "next=%2F%2Fattacker.example.org", "%6eext=//attacker.example.org", "NEXT=//attacker",
+    "next=%2F%2Fattacker.example.org", "%6eext=//attacker.example.org", "next[]=//attacker",
     "next=/a&next=//attacker.example.org", "a=%zz&next=//attacker", "a=1;next=//attacker",
     "next=/logout",
 )  # fmt: skip
