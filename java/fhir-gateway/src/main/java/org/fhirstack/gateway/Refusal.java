@@ -25,6 +25,20 @@ public final class Refusal extends RuntimeException {
                 + " or MANAGE_" + type.toUpperCase(java.util.Locale.ROOT) + ".");
     }
 
+    /**
+     * What is not the user's. The sender is not told whether it exists; the log is.
+     *
+     * @param what as {@code Type/id}
+     */
+    public static Refusal outside(String what, boolean exists) {
+        return denied(exists ? "outside" : "absent", what + " does not exist, or is not in your assignments.");
+    }
+
+    /** The same refusal with the thing in front that it is about. */
+    public Refusal about(String what) {
+        return new Refusal(status, reason, what + ": " + getMessage());
+    }
+
     public static Refusal token(String reason, String text) {
         return new Refusal(401, reason, text);
     }

@@ -57,7 +57,8 @@ public final class FakeBackend implements AutoCloseable {
         boolean lookup = "no-cache".equals(x.getRequestHeaders().getFirst("Cache-Control"));
         Query query = Query.parse(path.endsWith("/_search") ? text : x.getRequestURI().getRawQuery());
         asked.add((lookup ? "lookup " : "") + method + " " + path + (query.isEmpty() ? "" : "?" + query.encode())
-                + " " + text + " " + (x.getRequestHeaders().containsKey("Authorization") ? "TOKEN" : "")
+                + " " + text + " " + (x.getRequestHeaders().containsKey("X-Meta-Snapshot-Mode") ? "SNAPSHOT " : "")
+                + (x.getRequestHeaders().containsKey("Authorization") ? "TOKEN" : "")
                 + (x.getRequestHeaders().containsKey("Cookie") ? "COOKIE" : ""));
         if (method.equals("GET") || path.endsWith("/_search")) {
             read(x, path.replace("/_search", ""), query);
@@ -78,6 +79,8 @@ public final class FakeBackend implements AutoCloseable {
             answer(x, 200, Json.write(bundle("Patient", query.plus("_revinclude", "x"))));
         } else if (path.endsWith("/$expand")) {
             answer(x, 200, Json.write(Json.object().put("resourceType", "ValueSet")));
+        } else if (path.endsWith("/_history") && path.contains("/none/")) {
+            answer(x, 404, Json.write(Json.object().put("resourceType", "OperationOutcome")));
         } else if (path.endsWith("/_history")) {
             answer(x, 200, Json.write(history(path.replace("/_history", ""))));
         } else if (path.contains("/")) {

@@ -1,16 +1,13 @@
 package org.fhirstack.gateway.access;
 
-import com.fasterxml.jackson.databind.JsonNode;
-import java.util.List;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.Query;
-import org.fhirstack.gateway.sync.ExistingTags;
+import org.fhirstack.gateway.sync.Existing;
 import org.fhirstack.gateway.sync.IgnoreRules;
-import org.fhirstack.gateway.sync.ResourceTags;
 import org.fhirstack.gateway.sync.SyncFilter;
 import org.fhirstack.gateway.sync.SyncFilters;
 import org.fhirstack.gateway.token.User;
@@ -18,13 +15,13 @@ import org.fhirstack.gateway.token.User;
 /** What one user may do; shared by the rules for single requests and for bundles. */
 final class Access {
     final User user;
-    final ExistingTags existing;
+    final Existing existing;
     private final IgnoreRules ignoreRules;
     private final SyncFilters filters;
     private final String chosenLocations;
     private SyncFilter filter;
 
-    Access(User user, IgnoreRules ignoreRules, SyncFilters filters, ExistingTags existing, String chosenLocations) {
+    Access(User user, IgnoreRules ignoreRules, SyncFilters filters, Existing existing, String chosenLocations) {
         this.user = user;
         this.ignoreRules = ignoreRules;
         this.filters = filters;
@@ -57,12 +54,12 @@ final class Access {
         }
         if (id != null) {
             // One that is gone shows no tags, but its versions may have them.
-            return existing.untagged(type, Set.of(id), filters.tagSystems(), true);
+            return existing.untagged(type, Set.of(id), filters.systems(), true);
         }
         Set<String> ids = query.values("_id").stream().flatMap(v -> Stream.of(v.split(",")))
                 .collect(Collectors.toSet());
         return !ids.isEmpty() && ids.stream().allMatch(FhirUrl::validId)
-                && existing.untagged(type, ids, filters.tagSystems(), false);
+                && existing.untagged(type, ids, filters.systems(), false);
     }
 
     boolean openType(String type) {
@@ -81,15 +78,27 @@ final class Access {
         reach.included().forEach(type -> user.need("GET", type));
     }
 
-    /** The existing resource of a write must be the user's, if there is one. */
-    void needInside(List<String> codes, String type, String id) {
-        if (codes != null && !filter().inside(codes)) {
-            throw outside(type, id);
-        }
+    /** The tag systems of all sync strategies. */
+    Set<String> tagSystems() {
+        return filters.systems();
     }
 
-    static Refusal outside(String type, String id) {
-        return Refusal.denied("outside", type + "/" + id + " is not in your assignments.");
+    /** The locations that the user is assigned to, and all below. */
+    Set<String> locations() {
+        return filters.locations(user);
+    }
+
+    /**
+     * What is there must be the user's.
+     *
+     * @param current null when there is nothing
+     * @param needed  true when there must be something; the refusal does not tell whether there is
+     */
+    void needInside(Existing.Current current, String type, String id, boolean needed) {
+        if (current == null ? needed : !filter().inside(current.tags())) {
+            throw needed ? Refusal.outside(type + "/" + id, current != null) : Refusal.denied("outside", type + "/" + id
+                    + " is not in your assignments: others have written it.");
+        }
     }
 
     /** A conditional interaction reads: it tells which resources match. */
@@ -107,24 +116,5 @@ final class Access {
         user.need("GET", type);
         judge(reach);
         return ChainRules.apply(this, type, query, reach.chains());
-    }
-
-    /** Types whose resources make the server do things for whoever wrote them. */
-    static final Set<String> POWERFUL = Set.of("Subscription", "SearchParameter", "OperationDefinition");
-
-    /** Checks a body that creates or replaces a resource. */
-    void judgeBody(JsonNode resource, String method, String type, String id) {
-        user.need(method, type);
-        if (POWERFUL.contains(type) && user.android()) {
-            throw Refusal.denied("powerful-type", type + " cannot be written by Android users.");
-        }
-        if (type.equals("Subscription")) {
-            String criteria = resource.path("criteria").asText();
-            BodyRules.needTypeBefore(criteria, this);
-        }
-        BodyRules.judgeReferences(resource, this);
-        if (filtered(method, type, Query.EMPTY, id)) {
-            filter().needOwn(ResourceTags.codes(resource, filter().system()));
-        }
     }
 }

@@ -1,16 +1,10 @@
 package org.fhirstack.gateway.access;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
-import java.util.HashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
-import java.util.TreeMap;
-import java.util.TreeSet;
 import java.util.stream.Collectors;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
@@ -25,18 +19,32 @@ final class BundleRules {
     private static final int MOST_ENTRIES = 5_000;
     private static final Set<String> PARTIAL = Set.of("_summary", "_elements");
 
+    /** One entry: what was asked, what goes on, and what its answer may hold. */
+    private static final class Part {
+        final String method;
+        final FhirUrl url;
+        final ObjectNode out = Json.object();
+        final ObjectNode asked = Json.object();
+        /** Null for a GET. */
+        Write write;
+        AnswerRule.Expected expected;
+
+        Part(String method, FhirUrl url) {
+            this.method = method;
+            this.url = url;
+        }
+    }
+
     private final Access access;
-    /** Existing resources that must be the user's, by type. */
-    private final Map<String, Set<String>> inside = new TreeMap<>();
-    private final Set<String> written = new LinkedHashSet<>();
-    private final List<AnswerRule.Expected> expected = new ArrayList<>();
-    /** Where each condition of a transaction stands. */
-    private final Map<String, Integer> conditions = new HashMap<>();
-    private boolean transaction;
+    private final WriteJudge judge;
+    private final List<Part> parts = new ArrayList<>();
+    private final CurrentStates states;
     private boolean filtered;
 
     BundleRules(Access access) {
         this.access = access;
+        this.judge = new WriteJudge(access);
+        this.states = new CurrentStates(access.existing);
     }
 
     Verdict judge(JsonNode bundle, Query query) {
@@ -48,31 +56,40 @@ final class BundleRules {
         if (!entries.isMissingNode() && !entries.isArray() || entries.size() > MOST_ENTRIES) {
             throw Refusal.malformed("Bundle.entry must be a list of at most " + MOST_ENTRIES + " entries.");
         }
-        transaction = type.equals("transaction");
-        ObjectNode out = Json.object().put("resourceType", "Bundle").put("type", type);
-        ArrayNode list = Json.array();
-        int index = 0;
         for (JsonNode entry : entries) {
-            try {
-                list.add(entry(entry));
-            } catch (Refusal refusal) {
-                throw new Refusal(refusal.status(), refusal.reason(), "Bundle.entry[" + index + "]: "
-                        + refusal.getMessage());
-            }
-            index++;
+            named(parts.size(), entry.path("request"), () -> parts.add(part(entry)));
         }
-        if (!list.isEmpty()) {
-            out.set("entry", list);
+        boolean snapshot = parts.stream().anyMatch(p -> p.write != null && judge.settlesTags(p.write));
+        parts.forEach(part -> need(part, snapshot));
+        states.read();
+        Identities identities = new Identities(type.equals("transaction"), states);
+        for (int i = 0; i < parts.size(); i++) {
+            Part part = parts.get(i);
+            int index = i;
+            named(i, part.asked, () -> settle(part, index, identities));
         }
-        checkExisting();
-        return new Verdict(Outgoing.write("POST", "", query, Json.write(out)),
-                new AnswerRule.Each(List.copyOf(expected)), filtered ? access.filter() : null, Set.copyOf(written),
-                type);
+        ObjectNode out = Json.object().put("resourceType", "Bundle").put("type", type);
+        if (!parts.isEmpty()) {
+            out.putArray("entry").addAll(parts.stream().map(p -> p.out).toList());
+        }
+        Outgoing outgoing = Outgoing.write("POST", "", query, Json.write(out));
+        return new Verdict(snapshot ? outgoing.with(WriteJudge.SNAPSHOT, WriteJudge.SNAPSHOT_MODE) : outgoing,
+                new AnswerRule.Each(parts.stream().map(p -> p.expected).toList()), filtered ? access.filter() : null,
+                parts.stream().filter(p -> p.write != null).map(p -> p.url.type()).collect(Collectors.toSet()), type);
     }
 
-    private ObjectNode entry(JsonNode entry) {
+    /** A refusal names the entry: the sender mends it there. */
+    private static void named(int index, JsonNode request, Runnable step) {
+        try {
+            step.run();
+        } catch (Refusal refusal) {
+            throw refusal.about("Bundle.entry[" + index + "] (" + request.path("method").asText("no method") + " "
+                    + request.path("url").asText("no URL") + ")");
+        }
+    }
+
+    private Part part(JsonNode entry) {
         JsonNode request = entry.path("request");
-        String method = request.path("method").asText("");
         String target = request.path("url").asText("");
         if (!entry.isObject() || !request.path("method").isTextual() || !request.path("url").isTextual()) {
             throw Refusal.malformed("an entry needs request.method and request.url.");
@@ -83,33 +100,27 @@ final class BundleRules {
         if (query.has("_getpages") || query.has("_syncLocations")) {
             throw Refusal.malformed("this parameter is not allowed in an entry.");
         }
-        ObjectNode out = Json.object();
-        JsonNode fullUrl = entry.path("fullUrl");
-        if (fullUrl.isTextual()) {
-            out.put("fullUrl", fullUrl.asText());
+        Part part = new Part(request.path("method").asText(), url);
+        part.asked.put("method", part.method);
+        if (entry.path("fullUrl").isTextual()) {
+            part.out.put("fullUrl", entry.path("fullUrl").asText());
         }
-        ObjectNode asked = Json.object().put("method", method);
-        switch (method) {
-            case "GET" -> expected.add(get(entry, url, query, asked));
-            case "POST" -> post(entry, url, query, asked, out);
-            case "PUT" -> put(entry, url, query, asked, out);
-            case "PATCH" -> patch(entry, url, query, asked, out);
-            case "DELETE" -> delete(entry, url, query, asked);
-            default -> throw Refusal.malformed("request.method must be GET, POST, PUT, PATCH or DELETE.");
+        if (part.method.equals("GET")) {
+            get(entry, query, part);
+        } else {
+            write(entry, query, part);
         }
-        if (!method.equals("GET")) {
-            expected.add(new AnswerRule.Expected(url.type(), null, false));
-        }
-        for (String condition : List.of("ifMatch", "ifNoneMatch", "ifModifiedSince")) {
-            if (request.path(condition).isTextual() && (condition.equals("ifMatch") || !access.user.android())) {
-                asked.set(condition, request.path(condition));
+        for (String condition : List.of("ifNoneMatch", "ifModifiedSince")) {
+            if (request.path(condition).isTextual() && !access.user.android()) {
+                part.asked.set(condition, request.path(condition));
             }
         }
-        out.set("request", asked);
-        return out;
+        part.out.set("request", part.asked);
+        return part;
     }
 
-    private AnswerRule.Expected get(JsonNode entry, FhirUrl url, Query query, ObjectNode asked) {
+    private void get(JsonNode entry, Query query, Part part) {
+        FhirUrl url = part.url;
         needShape(url, FhirUrl.Kind.TYPE, FhirUrl.Kind.INSTANCE, FhirUrl.Kind.VERSION, FhirUrl.Kind.INSTANCE_HISTORY);
         access.user.need("GET", url.type());
         if (entry.has("resource")) {
@@ -118,122 +129,98 @@ final class BundleRules {
         if (url.kind() == FhirUrl.Kind.TYPE) {
             Search search = Search.of(access, url.type(), query);
             filtered |= search.filter() != null;
-            asked.put("url", join(url.path(), search.query()));
-            return new AnswerRule.Expected(url.type(), search.page(), false);
+            part.asked.put("url", join(url.path(), search.query()));
+            part.expected = new AnswerRule.Expected(url.type(), search.page(), false);
+            return;
         }
         boolean needsTags = access.filtered("GET", url.type(), Query.EMPTY, url.id());
         if (needsTags && url.kind() != FhirUrl.Kind.INSTANCE) {
             throw Refusal.denied("history", "versions cannot be read inside a bundle by Android users.");
         }
-        if (needsTags) {
-            mustBeInside(url);
-            filtered = true;
-        }
+        filtered |= needsTags;
         if (!query.onlyHas(url.kind() == FhirUrl.Kind.INSTANCE_HISTORY
                 ? Set.of("_format", "_pretty", "_count", "_since", "_at")
                 : Set.of("_format", "_pretty", "_summary", "_elements"))) {
             throw Refusal.malformed("this interaction takes no such parameters.");
         }
-        asked.put("url", join(url.path(), needsTags ? query.without(PARTIAL) : query));
-        return new AnswerRule.Expected(url.type(), url.kind() == FhirUrl.Kind.INSTANCE_HISTORY
+        part.asked.put("url", join(url.path(), needsTags ? query.without(PARTIAL) : query));
+        part.expected = new AnswerRule.Expected(url.type(), url.kind() == FhirUrl.Kind.INSTANCE_HISTORY
                 ? new AnswerRule.Page(url.type(), AnswerRule.Mode.PLAIN, "", "") : null, needsTags);
     }
 
-    private void post(JsonNode entry, FhirUrl url, Query query, ObjectNode asked, ObjectNode out) {
-        needShape(url, FhirUrl.Kind.TYPE);
-        control(query);
-        JsonNode resource = body(entry, url.type());
-        access.judgeBody(resource, "POST", url.type(), null);
-        JsonNode condition = entry.path("request").path("ifNoneExist");
-        if (!condition.isMissingNode()) {
-            String text = WriteRules.condition(url.type(), condition.asText(""), access);
-            alone(url.type(), Query.parse(text.substring(text.indexOf('?') + 1)));
-            asked.put("ifNoneExist", text);
+    private void write(JsonNode entry, Query query, Part part) {
+        FhirUrl url = part.url;
+        boolean create = part.method.equals("POST");
+        if (!create && !List.of("PUT", "PATCH", "DELETE").contains(part.method)) {
+            throw Refusal.malformed("request.method must be GET, POST, PUT, PATCH or DELETE.");
         }
-        write(url, asked, out, resource, url.type());
+        needShape(url, create ? new FhirUrl.Kind[] {FhirUrl.Kind.TYPE}
+                : new FhirUrl.Kind[] {FhirUrl.Kind.TYPE, FhirUrl.Kind.INSTANCE});
+        access.user.need(part.method, url.type());
+        boolean conditional = !create && url.id() == null;
+        if (!conditional && !query.onlyHas(WriteRules.CONTROL)) {
+            throw Refusal.malformed("this interaction takes no such parameters.");
+        }
+        JsonNode request = entry.path("request");
+        part.write = new Write(part.method, url.type(), url.id(), conditional ? access.conditional(url.type(), query)
+                : null, resource(entry, part), request.path("ifMatch").isTextual() ? request.path("ifMatch").asText()
+                : null);
+        judge.bring(part.write);
+        if (create && request.has("ifNoneExist")) {
+            part.asked.put("ifNoneExist", WriteRules.condition(url.type(), request.path("ifNoneExist").asText(""),
+                    access));
+        }
+        part.asked.put("url", part.write.url());
+        part.expected = new AnswerRule.Expected(url.type(), null, false);
     }
 
-    private void put(JsonNode entry, FhirUrl url, Query query, ObjectNode asked, ObjectNode out) {
-        needShape(url, FhirUrl.Kind.TYPE, FhirUrl.Kind.INSTANCE);
-        JsonNode resource = body(entry, url.type());
-        access.judgeBody(resource, "PUT", url.type(), url.id());
-        if (url.id() == null) {
-            write(url, asked, out, resource, condition(url.type(), query));
-            return;
+    private static JsonNode resource(JsonNode entry, Part part) {
+        String type = part.url.type();
+        if (part.method.equals("DELETE")) {
+            if (entry.has("resource")) {
+                BodyRules.needType(entry.path("resource"), type);
+            }
+            return null;
         }
-        control(query);
-        BodyRules.needId(resource, url.id());
-        existing("PUT", url);
-        write(url, asked, out, resource, url.path());
-    }
-
-    private void patch(JsonNode entry, FhirUrl url, Query query, ObjectNode asked, ObjectNode out) {
-        needShape(url, FhirUrl.Kind.TYPE, FhirUrl.Kind.INSTANCE);
-        access.user.need("PATCH", url.type());
-        JsonNode patch = PatchRules.judge(entry.path("resource"), url.type(), access);
-        if (url.id() == null) {
-            write(url, asked, out, patch, condition(url.type(), query));
-            return;
-        }
-        control(query);
-        existing("PATCH", url);
-        write(url, asked, out, patch, url.path());
-    }
-
-    private void delete(JsonNode entry, FhirUrl url, Query query, ObjectNode asked) {
-        needShape(url, FhirUrl.Kind.TYPE, FhirUrl.Kind.INSTANCE);
-        access.user.need("DELETE", url.type());
-        if (entry.has("resource")) {
-            BodyRules.needType(entry.path("resource"), url.type());
-        }
-        written.add(url.type());
-        if (url.id() == null) {
-            asked.put("url", condition(url.type(), query));
-            return;
-        }
-        control(query);
-        existing("DELETE", url);
-        asked.put("url", url.path());
-    }
-
-    private void write(FhirUrl url, ObjectNode asked, ObjectNode out, JsonNode resource, String target) {
-        written.add(url.type());
-        out.set("resource", resource);
-        asked.put("url", target);
-    }
-
-    private String condition(String type, Query query) {
-        access.conditional(type, query);
-        alone(type, query);
-        return join(type, query);
-    }
-
-    /**
-     * Refuses a condition that another entry of the transaction has: both would be one resource, which FHIR R4 forbids
-     * (http.html, "Transaction Processing Rules"), and HAPI answers, and does, only one of them.
-     */
-    private void alone(String type, Query query) {
-        if (!transaction) {
-            return;
-        }
-        String key = type + "?" + query.params().stream().map(p -> Query.of(p.name(), p.value()).encode()).sorted()
-                .distinct().collect(Collectors.joining("&"));
-        Integer other = conditions.putIfAbsent(key, expected.size());
-        if (other != null) {
-            throw Refusal.malformed("its condition is that of Bundle.entry[" + other + "], so both are the same "
-                    + type + "; a transaction may have one entry for each resource.");
-        }
-    }
-
-    private static JsonNode body(JsonNode entry, String type) {
         if (type.equals("Bundle")) {
             throw Refusal.malformed("a bundle inside a bundle is not allowed.");
         }
         if (!entry.has("resource")) {
             throw Refusal.malformed("this entry needs a resource.");
         }
-        BodyRules.needType(entry.path("resource"), type);
+        if (!part.method.equals("PATCH")) {
+            BodyRules.needType(entry.path("resource"), type);
+        }
         return entry.path("resource");
+    }
+
+    private void need(Part part, boolean snapshot) {
+        if (part.write != null) {
+            if (judge.needsCurrent(part.write, snapshot)) {
+                states.need(part.write, judge.needsWhole(part.write));
+            }
+        } else if (part.expected.tagged()) {
+            states.need(part.url.type(), part.url.id());
+        }
+    }
+
+    private void settle(Part part, int index, Identities identities) {
+        Write write = part.write;
+        if (write == null) {
+            if (part.expected.tagged()) {
+                access.needInside(states.of(part.url.type(), part.url.id()), part.url.type(), part.url.id(), true);
+            }
+            return;
+        }
+        identities.add(index, write, part.asked.path("ifNoneExist").asText(null));
+        judge.settle(write, states.of(write));
+        part.asked.put("method", write.method);
+        if (write.ifMatch != null) {
+            part.asked.put("ifMatch", write.ifMatch);
+        }
+        if (write.resource != null) {
+            part.out.set("resource", write.resource);
+        }
     }
 
     private static void needShape(FhirUrl url, FhirUrl.Kind... shapes) {
@@ -248,28 +235,7 @@ final class BundleRules {
         }
     }
 
-    private static void control(Query query) {
-        if (!query.onlyHas(WriteRules.CONTROL)) {
-            throw Refusal.malformed("this interaction takes no such parameters.");
-        }
-    }
-
     private static String join(String path, Query query) {
         return query.isEmpty() ? path : path + "?" + query.encode();
-    }
-
-    private void existing(String method, FhirUrl url) {
-        if (access.filtered(method, url.type(), Query.EMPTY, url.id())) {
-            mustBeInside(url);
-        }
-    }
-
-    private void mustBeInside(FhirUrl url) {
-        inside.computeIfAbsent(url.type(), t -> new TreeSet<>()).add(url.id());
-    }
-
-    private void checkExisting() {
-        inside.forEach((type, ids) -> access.existing.of(type, ids, access.filter().system())
-                .forEach((id, codes) -> access.needInside(codes, type, id)));
     }
 }

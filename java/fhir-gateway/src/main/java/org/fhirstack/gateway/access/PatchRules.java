@@ -18,7 +18,9 @@ import org.fhirstack.gateway.fhir.PatchStructure;
  * users may not touch what decides whose resource it is.
  */
 final class PatchRules {
-    private static final Set<String> PROTECTED = Set.of("meta", "id", "resourceType", "implicitRules", "contained");
+    private static final Set<String> PROTECTED = Set.of("meta", "id", "resourceType", "implicitRules");
+    /** See {@link SharedTypes}. */
+    private static final Set<String> CONTENT_JUDGED = Set.of("Group", "List", "Location");
     private static final Pattern SEARCH = Pattern.compile("(?s)[^\\s]*[A-Z][A-Za-z]+/*\\?.*=.*");
     private static final Pattern PLAIN_PATH = Pattern.compile("[A-Z][A-Za-z]+(\\.[A-Za-z][A-Za-z0-9]*(\\[[0-9]+])?)*");
 
@@ -52,7 +54,7 @@ final class PatchRules {
         for (JsonNode operation : given) {
             for (String place : List.of("path", "from")) {
                 if (operation.path(place).isTextual()) {
-                    pointer(operation.path(place).asText(), access);
+                    pointer(operation.path(place).asText(), place.equals("path"), access);
                 }
             }
             ObjectNode judged = PatchStructure.check(operation, type, ElementPath.of("patch").item(patch.size()));
@@ -66,19 +68,36 @@ final class PatchRules {
         return out.put("data", Base64.getEncoder().encodeToString(Json.write(patch)));
     }
 
-    private static void pointer(String pointer, Access access) {
+    private static void pointer(String pointer, boolean changed, Access access) {
         if (!pointer.startsWith("/")) {
             throw Refusal.malformed("a JSON Patch path must start with a slash and name an element.");
         }
         String first = pointer.split("/", 3)[1].replace("~1", "/").replace("~0", "~");
-        if (access.user.android() && (PROTECTED.contains(first) || first.isEmpty())) {
+        boolean tag = changed && (pointer + "/").startsWith("/meta/tag/");
+        if (access.user.android() && !tag && (PROTECTED.contains(first) || first.isEmpty())) {
             throw Refusal.denied("patch", "a patch of an Android user may not touch /" + first + ".");
         }
+    }
+
+    /** The operations of a judged JSON Patch; null when the patch is another. */
+    static JsonNode operations(JsonNode judged) {
+        return judged.path("resourceType").asText().equals("Binary")
+                ? Json.read(Base64.getDecoder().decode(judged.path("data").asText())) : null;
+    }
+
+    /** True when a judged patch may change tags. */
+    static boolean touchesMeta(JsonNode judged) {
+        JsonNode operations = operations(judged);
+        return (operations == null ? judged : operations).toString().contains("meta");
     }
 
     private static JsonNode fhirPatch(JsonNode parameters, String type, Access access) {
         BodyRules.judgeReferences(parameters, access);
         judgeStrings(parameters, access);
+        if (access.user.android() && CONTENT_JUDGED.contains(type)) {
+            throw Refusal.denied("patch", "a " + type + " is judged by its content; an Android user patches it by a JSON"
+                    + " Patch.");
+        }
         for (JsonNode operation : parameters.path("parameter")) {
             if (!operation.path("name").asText("").equals("operation")) {
                 throw Refusal.malformed("a FHIRPath Patch has only parameters called operation.");

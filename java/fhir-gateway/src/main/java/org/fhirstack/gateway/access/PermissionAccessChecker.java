@@ -2,13 +2,12 @@ package org.fhirstack.gateway.access;
 
 import com.google.fhir.gateway.interfaces.AccessChecker;
 import com.google.fhir.gateway.interfaces.RequestDetailsReader;
-import java.util.List;
 import java.util.Set;
 import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.GatewayRequest;
 import org.fhirstack.gateway.request.Query;
-import org.fhirstack.gateway.sync.ExistingTags;
+import org.fhirstack.gateway.sync.Existing;
 import org.fhirstack.gateway.sync.IgnoreRules;
 import org.fhirstack.gateway.sync.SyncFilter;
 import org.fhirstack.gateway.sync.SyncFilters;
@@ -21,7 +20,7 @@ import org.fhirstack.gateway.token.User;
 public final class PermissionAccessChecker implements AccessChecker {
 
     /** What all checkers share. */
-    public record Services(AllowList allowList, IgnoreRules ignoreRules, SyncFilters filters, ExistingTags existing,
+    public record Services(AllowList allowList, IgnoreRules ignoreRules, SyncFilters filters, Existing existing,
             PageLinks links) {
     }
 
@@ -172,6 +171,10 @@ public final class PermissionAccessChecker implements AccessChecker {
         user.need("GET", url.type());
         only(query, PLAIN_READ);
         if (access.filtered("GET", url.type(), query, url.id())) {
+            if (url.version() != null) {
+                // An old version is read by who may read the present one: a resource can have moved.
+                access.needInside(services.existing().of(url.type(), url.id()), url.type(), url.id(), true);
+            }
             return new Verdict(Outgoing.get(url.path(), query.without(PARTIAL)), AnswerRule.TAGGED, access.filter(),
                     Set.of(), "read-judged");
         }
@@ -221,9 +224,8 @@ public final class PermissionAccessChecker implements AccessChecker {
         SyncFilter filter = null;
         if (user.android()) {
             filter = access.filter();
-            List<String> codes = services.existing().of("Patient", url.id(), filter.system());
             if (access.filtered("GET", "Patient", Query.EMPTY, url.id())) {
-                access.needInside(codes, "Patient", url.id());
+                access.needInside(services.existing().of("Patient", url.id()), "Patient", url.id(), true);
             }
         }
         return new Verdict(Outgoing.get(url.path(), query), new AnswerRule.Pages(new AnswerRule.Page("Patient",

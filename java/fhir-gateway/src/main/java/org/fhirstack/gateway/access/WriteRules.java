@@ -1,30 +1,32 @@
 package org.fhirstack.gateway.access;
 
-import com.fasterxml.jackson.databind.JsonNode;
 import java.util.Set;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.GatewayRequest;
 import org.fhirstack.gateway.request.Query;
+import org.fhirstack.gateway.sync.Existing;
 
 /** Judges single writes: body, what exists already, and conditions. */
 final class WriteRules {
     /** What a write may be given as parameters. */
     static final Set<String> CONTROL = Set.of("_format", "_pretty");
     private final Access access;
+    private final WriteJudge judge;
 
     WriteRules(Access access) {
         this.access = access;
+        this.judge = new WriteJudge(access);
     }
 
     Verdict create(GatewayRequest request, Query query) {
         String type = request.url().type();
         access.user.need("POST", type);
         PermissionAccessChecker.only(query, CONTROL);
-        JsonNode body = BodyRules.resource(request.content(), type);
-        access.judgeBody(body, "POST", type, null);
-        Outgoing out = Outgoing.write("POST", type, query, Json.write(body));
+        Write write = new Write("POST", type, null, null, BodyRules.resource(request.content(), type), null);
+        named(write, () -> judge.bring(write));
+        Outgoing out = Outgoing.write("POST", type, query, Json.write(write.resource));
         String condition = request.header("If-None-Exist");
         if (condition != null) {
             out = out.with("If-None-Exist", condition(type, condition, access));
@@ -45,44 +47,61 @@ final class WriteRules {
         FhirUrl url = request.url();
         access.user.need("PUT", url.type());
         PermissionAccessChecker.only(query, CONTROL);
-        JsonNode body = BodyRules.resource(request.content(), url.type());
-        BodyRules.needId(body, url.id());
-        access.judgeBody(body, "PUT", url.type(), url.id());
-        needExistingInside("PUT", url);
-        return written(Outgoing.write("PUT", url.path(), query, Json.write(body))
-                .with("If-Match", request.header("If-Match")), url.type(), "update");
-    }
-
-    Verdict delete(GatewayRequest request, Query query) {
-        FhirUrl url = request.url();
-        access.user.need("DELETE", url.type());
-        PermissionAccessChecker.only(query, CONTROL);
-        needExistingInside("DELETE", url);
-        return written(Outgoing.write("DELETE", url.path(), query, null)
-                .with("If-Match", request.header("If-Match")), url.type(), "delete");
-    }
-
-    private void needExistingInside(String method, FhirUrl url) {
-        if (access.filtered(method, url.type(), Query.EMPTY, url.id())) {
-            access.needInside(access.existing.of(url.type(), url.id(), access.filter().system()), url.type(),
-                    url.id());
-        }
+        return put(new Write("PUT", url.type(), url.id(), null, BodyRules.resource(request.content(), url.type()),
+                request.header("If-Match")), query, "update");
     }
 
     Verdict conditionalUpdate(GatewayRequest request, Query query) {
         String type = request.url().type();
         access.user.need("PUT", type);
         access.conditional(type, query);
-        JsonNode body = BodyRules.resource(request.content(), type);
-        access.judgeBody(body, "PUT", type, null);
-        return written(Outgoing.write("PUT", type, query, Json.write(body))
-                .with("If-Match", request.header("If-Match")), type, "conditional-update");
+        return put(new Write("PUT", type, null, query, BodyRules.resource(request.content(), type),
+                request.header("If-Match")), query, "conditional-update");
+    }
+
+    private Verdict put(Write write, Query query, String reason) {
+        boolean[] snapshot = {false};
+        named(write, () -> {
+            judge.bring(write);
+            snapshot[0] = judge.settlesTags(write);
+            judge.settle(write, judge.needsCurrent(write, snapshot[0]) ? current(write) : null);
+        });
+        Outgoing out = Outgoing.write("PUT", write.id == null ? write.type : write.url(), query,
+                Json.write(write.resource)).with("If-Match", write.ifMatch);
+        return written(snapshot[0] ? out.with(WriteJudge.SNAPSHOT, WriteJudge.SNAPSHOT_MODE) : out, write.type, reason);
+    }
+
+    private Existing.Current current(Write write) {
+        return write.id == null ? access.existing.matching(write.type, write.condition)
+                : access.existing.of(write.type, write.id);
+    }
+
+    Verdict delete(GatewayRequest request, Query query) {
+        FhirUrl url = request.url();
+        access.user.need("DELETE", url.type());
+        PermissionAccessChecker.only(query, CONTROL);
+        Write write = new Write("DELETE", url.type(), url.id(), null, null, request.header("If-Match"));
+        named(write, () -> {
+            judge.bring(write);
+            judge.settle(write, judge.needsCurrent(write, false) ? current(write) : null);
+        });
+        return written(Outgoing.write("DELETE", url.path(), query, null).with("If-Match", write.ifMatch), url.type(),
+                "delete");
     }
 
     Verdict conditionalDelete(String type, Query query) {
         access.user.need("DELETE", type);
         return written(Outgoing.write("DELETE", type, access.conditional(type, query), null), type,
                 "conditional-delete");
+    }
+
+    /** A refusal names what it is about. */
+    private static void named(Write write, Runnable step) {
+        try {
+            step.run();
+        } catch (Refusal refusal) {
+            throw refusal.about(write.method + " " + write.url());
+        }
     }
 
     private static Verdict written(Outgoing out, String type, String reason) {

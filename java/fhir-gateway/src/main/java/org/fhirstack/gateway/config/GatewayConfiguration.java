@@ -21,7 +21,7 @@ import org.fhirstack.gateway.proxy.GatewayServlet;
 import org.fhirstack.gateway.proxy.OutcomeValve;
 import org.fhirstack.gateway.sync.Assignments;
 import org.fhirstack.gateway.sync.Changes;
-import org.fhirstack.gateway.sync.ExistingTags;
+import org.fhirstack.gateway.sync.Existing;
 import org.fhirstack.gateway.sync.Lookups;
 import org.fhirstack.gateway.sync.SyncFilters;
 import org.fhirstack.gateway.token.IssuerKeys;
@@ -114,8 +114,8 @@ public class GatewayConfiguration {
 
     @Bean
     CustomEndpoints customEndpoints(Settings settings, Lookups lookups, Changes changes, MeterRegistry metrics) {
-        CustomEndpoints custom = new CustomEndpoints(lookups, new Assignments(lookups), changes,
-                settings.filterCache());
+        CustomEndpoints custom = new CustomEndpoints(lookups, new Assignments(lookups), settings.tagSystems(),
+                changes, settings.filterCache());
         custom.caches().forEach((name, cache) -> CaffeineCacheMetrics.monitor(metrics, cache, name));
         return custom;
     }
@@ -138,7 +138,7 @@ public class GatewayConfiguration {
             @Value("${gateway.max-body}") DataSize longestBody, @Value("${gateway.max-bodies}") DataSize allBodies) {
         PageLinks links = new PageLinks(settings.pageSecret());
         PermissionAccessChecker.Services services = new PermissionAccessChecker.Services(settings.allowList(),
-                settings.ignoreRules(), filters, new ExistingTags(backend::lookup), links);
+                settings.ignoreRules(), filters, new Existing(backend::lookup), links);
         Forwarder forwarder = new Forwarder(backend, settings.proxyTo(), changes, settings.ignoreRules(), links);
         GatewayServlet servlet = new GatewayServlet(tokens, keys, services,
                 new BodyReader((int) longestBody.toBytes(), (int) allBodies.toBytes()), forwarder, custom,

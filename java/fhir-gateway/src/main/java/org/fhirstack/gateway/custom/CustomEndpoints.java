@@ -12,6 +12,7 @@ import org.fhirstack.gateway.request.GatewayRequest;
 import org.fhirstack.gateway.sync.Assignments;
 import org.fhirstack.gateway.sync.Changes;
 import org.fhirstack.gateway.sync.Lookups;
+import org.fhirstack.gateway.sync.TagSystems;
 import org.fhirstack.gateway.token.User;
 
 /** OpenSRP's endpoints that are no resources of the backend, and its modes of others. */
@@ -20,9 +21,13 @@ public final class CustomEndpoints {
     private final LocationHierarchy hierarchy;
     private final ListEntries listEntries;
 
-    /** @param kept how long answers are remembered */
-    public CustomEndpoints(Lookups lookups, Assignments assignments, Changes changes, Duration kept) {
-        details = new PractitionerDetail(lookups, assignments, changes, kept);
+    /**
+     * @param systems tag systems of the sync strategies
+     * @param kept    how long answers are remembered
+     */
+    public CustomEndpoints(Lookups lookups, Assignments assignments, TagSystems systems, Changes changes,
+            Duration kept) {
+        details = new PractitionerDetail(lookups, assignments, systems.all(), changes, kept);
         hierarchy = new LocationHierarchy(lookups, assignments, changes, kept);
         listEntries = new ListEntries(lookups);
     }

@@ -14,6 +14,7 @@ import java.util.function.Predicate;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.request.Query;
 import org.fhirstack.gateway.sync.Lookups;
+import org.fhirstack.gateway.sync.Tag;
 
 /**
  * What practitioners are assigned to, as OpenSRP's resource practitioner-details: the member {@code fhir} holds lists
@@ -36,14 +37,20 @@ final class Details {
     private Details() {
     }
 
-    /** Reads what belongs to these practitioners. */
-    static Details load(Lookups lookups, List<JsonNode> practitioners) {
+    /**
+     * Reads what belongs to these practitioners.
+     *
+     * @param tagSystems of all sync strategies
+     */
+    static Details load(Lookups lookups, List<JsonNode> practitioners, Set<String> tagSystems) {
         Details d = new Details();
         practitioners.forEach(p -> d.practitioners.put(p.path("id").asText(), p));
         List<String> references = Lookups.references("Practitioner", d.practitioners.keySet());
         fill(lookups, d.teams, "CareTeam", "participant", references, Query.EMPTY);
         fill(lookups, d.roles, "PractitionerRole", "practitioner", references, Query.EMPTY);
         fill(lookups, d.groups, "Group", "member", references, Query.of("code", ASSIGNED));
+        // What a phone wrote has a tag of a sync strategy; only who administers may assign.
+        d.groups.values().removeIf(group -> Tag.of(group).stream().anyMatch(t -> tagSystems.contains(t.system())));
         Set<String> organizations = new LinkedHashSet<>();
         d.practitioners.keySet().forEach(id -> organizations.addAll(d.organizationsOf(id)));
         fill(lookups, d.organizations, "Organization", "_id", organizations, Query.EMPTY);

@@ -21,8 +21,8 @@ import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.GatewayRequest;
 import org.fhirstack.gateway.request.Query;
 import org.fhirstack.gateway.sync.Lookups;
-import org.fhirstack.gateway.sync.ResourceTags;
 import org.fhirstack.gateway.sync.SyncFilter;
+import org.fhirstack.gateway.sync.Tag;
 import org.fhirstack.gateway.token.User;
 
 /**
@@ -116,7 +116,7 @@ final class ListEntries {
         if (url.kind() == FhirUrl.Kind.INSTANCE) {
             JsonNode list = lookups.read("List", url.id());
             boolean outside = list != null && verdict.rule() == AnswerRule.TAGGED
-                    && !verdict.filter().inside(ResourceTags.codes(list, verdict.filter().system()));
+                    && !verdict.filter().inside(Tag.of(list));
             if (list == null || outside) {
                 throw new Refusal(404, "not-found", "There is no List/" + url.id() + " for you.");
             }
@@ -153,7 +153,7 @@ final class ListEntries {
             boolean all = !user.android() || services.ignoreRules().openType(type);
             SyncFilter filter = all ? null : services.filters().of(user, chosen);
             lookups.eachOf(type, "_id", List.copyOf(some), CHUNK, Query.EMPTY, resource -> {
-                if (all || filter.inside(ResourceTags.codes(resource, filter.system()))) {
+                if (all || filter.inside(Tag.of(resource))) {
                     String text = new String(Json.write(resource), StandardCharsets.UTF_8);
                     bytes[0] += text.length();
                     if (bytes[0] > MOST_BYTES) {

@@ -34,12 +34,15 @@ final class PractitionerDetail {
 
     private final Lookups lookups;
     private final Assignments assignments;
+    private final Set<String> tagSystems;
     private final Remembered<Key, List<byte[]>> details;
     private final Remembered<String, Set<String>> attributed;
 
-    PractitionerDetail(Lookups lookups, Assignments assignments, Changes changes, Duration kept) {
+    PractitionerDetail(Lookups lookups, Assignments assignments, Set<String> tagSystems, Changes changes,
+            Duration kept) {
         this.lookups = lookups;
         this.assignments = assignments;
+        this.tagSystems = tagSystems;
         this.details = new Remembered<>(changes, Changes.Topic.DETAILS, kept, MOST_BYTES,
                 list -> list.stream().mapToInt(bytes -> bytes.length + 100).sum() + 100);
         this.attributed = new Remembered<>(changes, Changes.Topic.DETAILS, kept, MOST_SUPERVISORS, ids -> 1);
@@ -97,7 +100,7 @@ final class PractitionerDetail {
             lookups.eachOf("Practitioner", "_id", List.copyOf(Supervision.of(lookups, assignments,
                     practitioner.path("id").asText())), CHUNK, Query.EMPTY, all::add);
         }
-        Details loaded = Details.load(lookups, all);
+        Details loaded = Details.load(lookups, all, tagSystems);
         return all.stream().map(p -> Json.write(loaded.of(p.path("id").asText()))).toList();
     }
 }

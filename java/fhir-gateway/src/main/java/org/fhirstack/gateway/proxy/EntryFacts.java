@@ -8,19 +8,20 @@ import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.fhirstack.gateway.Json;
+import org.fhirstack.gateway.sync.Tag;
 
 /**
  * What decides about one entry of a bundle, read as a token stream.
  *
  * @param mode    {@code search.mode}, empty when absent
  * @param type    of the resource, null when the entry has none
- * @param codes   of the resource's tags in the asked system
+ * @param tags    of the resource
  * @param written the type in {@code response.location}, null when the entry is no answer to a write
  */
-record EntryFacts(String mode, String type, List<String> codes, String written) {
+record EntryFacts(String mode, String type, List<Tag> tags, String written) {
     private static final Pattern LOCATION = Pattern.compile("(?:.*/)?([A-Z][A-Za-z]+)/[^/]+(?:/_history/[^/]*)?");
 
-    static EntryFacts read(byte[] entry, String system) throws IOException {
+    static EntryFacts read(byte[] entry) throws IOException {
         String mode = "";
         String location = "";
         Resource resource = new Resource(null, List.of());
@@ -30,7 +31,7 @@ record EntryFacts(String mode, String type, List<String> codes, String written) 
                 String field = p.currentName();
                 JsonToken value = p.nextToken();
                 if (field.equals("resource") && value == JsonToken.START_OBJECT) {
-                    resource = Resource.read(p, system, false);
+                    resource = Resource.read(p, false);
                 } else if (field.equals("search") && value == JsonToken.START_OBJECT) {
                     mode = member(p, "mode");
                 } else if (field.equals("response") && value == JsonToken.START_OBJECT) {
@@ -41,7 +42,7 @@ record EntryFacts(String mode, String type, List<String> codes, String written) 
             }
         }
         Matcher written = LOCATION.matcher(location);
-        return new EntryFacts(mode, resource.type(), resource.codes(), written.matches() ? written.group(1) : null);
+        return new EntryFacts(mode, resource.type(), resource.tags(), written.matches() ? written.group(1) : null);
     }
 
     private static String member(JsonParser p, String name) throws IOException {
@@ -59,23 +60,23 @@ record EntryFacts(String mode, String type, List<String> codes, String written) 
     }
 
     /** The head of a resource. */
-    record Resource(String type, List<String> codes) {
+    record Resource(String type, List<Tag> tags) {
 
         /**
          * Reads an object whose start is the parser's current token.
          *
          * @param early stop as soon as {@code meta} was read; the rest of the object stays unread
          */
-        static Resource read(JsonParser p, String system, boolean early) throws IOException {
+        static Resource read(JsonParser p, boolean early) throws IOException {
             String type = null;
-            List<String> codes = List.of();
+            List<Tag> tags = List.of();
             while (p.nextToken() == JsonToken.FIELD_NAME) {
                 String field = p.currentName();
                 JsonToken value = p.nextToken();
                 if (field.equals("resourceType")) {
                     type = p.getText();
                 } else if (field.equals("meta") && value == JsonToken.START_OBJECT) {
-                    codes = meta(p, system);
+                    tags = meta(p);
                     if (early) {
                         break;
                     }
@@ -83,42 +84,40 @@ record EntryFacts(String mode, String type, List<String> codes, String written) 
                     p.skipChildren();
                 }
             }
-            return new Resource(type, codes);
+            return new Resource(type, tags);
         }
 
-        private static List<String> meta(JsonParser p, String system) throws IOException {
-            List<String> codes = new ArrayList<>();
+        private static List<Tag> meta(JsonParser p) throws IOException {
+            List<Tag> tags = new ArrayList<>();
             while (p.nextToken() == JsonToken.FIELD_NAME) {
                 String field = p.currentName();
                 JsonToken value = p.nextToken();
                 if (field.equals("tag") && value == JsonToken.START_ARRAY) {
                     while (p.nextToken() == JsonToken.START_OBJECT) {
-                        tag(p, system, codes);
+                        tag(p, tags);
                     }
                 } else {
                     p.skipChildren();
                 }
             }
-            return codes;
+            return tags;
         }
 
-        private static void tag(JsonParser p, String system, List<String> codes) throws IOException {
-            String found = null;
+        private static void tag(JsonParser p, List<Tag> tags) throws IOException {
+            String system = "";
             String code = "";
             while (p.nextToken() == JsonToken.FIELD_NAME) {
                 String field = p.currentName();
                 p.nextToken();
                 if (field.equals("system")) {
-                    found = p.getText();
+                    system = p.getText();
                 } else if (field.equals("code")) {
                     code = p.getText();
                 } else {
                     p.skipChildren();
                 }
             }
-            if (system.equals(found)) {
-                codes.add(code);
-            }
+            tags.add(Tag.of(system, code));
         }
     }
 }

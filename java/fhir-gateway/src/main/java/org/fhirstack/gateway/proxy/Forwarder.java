@@ -12,6 +12,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.access.AnswerRule;
@@ -28,6 +30,8 @@ public final class Forwarder {
     private static final int HELD_ANSWERS = 1 << 20;
     private static final List<String> PASSED_BACK = List.of("ETag", "Last-Modified");
     private static final List<String> ADDRESSES = List.of("Location", "Content-Location", "Link");
+
+    private static final Pattern INSTANCE = Pattern.compile("([A-Z][A-Za-z]+/[A-Za-z0-9.-]+)(/.*)?");
 
     private final Backend backend;
     private final String backendBase;
@@ -112,11 +116,15 @@ public final class Forwarder {
             throw new Refusal(502, "backend-answer", "The FHIR server's answer is not JSON.");
         }
         boolean judge = status == 200;
+        String what = subject(verdict);
+        if (verdict.filter() != null && what.contains("/") && (status == 404 || status == 410)) {
+            throw Refusal.outside(what, false);
+        }
         if (judge && verdict.rule() instanceof AnswerRule.Tagged) {
             if (body == null) {
-                throw Refusal.denied("outside", "This resource is not in your assignments.");
+                throw Refusal.outside(what, true);
             }
-            body = TaggedRead.judge(body, verdict.filter());
+            body = TaggedRead.judge(body, verdict.filter(), what);
         }
         head(status, answer, exchange);
         if (body == null || status == 204 || status == 304) {
@@ -132,8 +140,14 @@ public final class Forwarder {
         out.finish();
     }
 
+    /** The resource that is read, as {@code Type/id}. */
+    private static String subject(Verdict verdict) {
+        Matcher path = INSTANCE.matcher(verdict.outgoing().path());
+        return verdict.outgoing().method().equals("GET") && path.matches() ? path.group(1) : "This resource";
+    }
+
     private void bundle(Verdict verdict, User user, InputStream body, OutputStream out) throws IOException {
-        PageJudge judge = new PageJudge(user, verdict.filter(), ignoreRules, links, backendBase);
+        PageJudge judge = new PageJudge(user, verdict.filter(), ignoreRules, links, backendBase, subject(verdict));
         if (verdict.rule() instanceof AnswerRule.Each each) {
             // So that answers which do not fit are refused as a whole; a long one breaks off instead.
             HeldStream held = new HeldStream(out, HELD_ANSWERS);

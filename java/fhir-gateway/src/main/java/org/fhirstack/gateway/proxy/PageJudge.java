@@ -22,17 +22,20 @@ final class PageJudge {
     private final IgnoreRules ignoreRules;
     private final PageLinks links;
     private final String backendBase;
+    private final String what;
 
     /**
      * @param user   null for an answer to nobody in particular, whose page links are dropped
      * @param filter null when nothing is filtered
+     * @param what   whose history this may be, for refusals
      */
-    PageJudge(User user, SyncFilter filter, IgnoreRules ignoreRules, PageLinks links, String backendBase) {
+    PageJudge(User user, SyncFilter filter, IgnoreRules ignoreRules, PageLinks links, String backendBase, String what) {
         this.user = user;
         this.filter = filter;
         this.ignoreRules = ignoreRules;
         this.links = links;
         this.backendBase = backendBase;
+        this.what = what;
     }
 
     /** The judge of a page's entries; null when none is needed. */
@@ -40,7 +43,7 @@ final class PageJudge {
         if (page.mode() == Mode.PLAIN) {
             return null;
         }
-        return (index, entry) -> keep(page.mode(), EntryFacts.read(entry, system())) ? entry : null;
+        return (index, entry) -> keep(page.mode(), EntryFacts.read(entry)) ? entry : null;
     }
 
     /** The judge of the answers to a batch or transaction. */
@@ -65,7 +68,7 @@ final class PageJudge {
 
     /** An answer must be one that its request can have: nothing else shows whose answer it is. */
     private byte[] answer(AnswerRule.Expected expected, int index, byte[] entry) throws IOException {
-        EntryFacts facts = EntryFacts.read(entry, system());
+        EntryFacts facts = EntryFacts.read(entry);
         if (facts.written() != null && !facts.written().equals(expected.type())) {
             throw unlike(index, "what was written is of type " + facts.written());
         }
@@ -78,9 +81,8 @@ final class PageJudge {
         if (expected.page() != null) {
             return nested(Json.parse(entry), expected.page(), index);
         }
-        if (expected.tagged() && !filter.inside(facts.codes())) {
-            throw Refusal.denied("outside", "Bundle.entry[" + index + "]: this " + facts.type()
-                    + " is not in your assignments.");
+        if (expected.tagged() && !filter.inside(facts.tags())) {
+            throw Refusal.outside("Bundle.entry[" + index + "]: this " + facts.type(), true);
         }
         return entry;
     }
@@ -97,7 +99,7 @@ final class PageJudge {
         }
         ArrayNode kept = Json.array();
         for (JsonNode entry : bundle.path("entry")) {
-            EntryFacts facts = EntryFacts.read(Json.write(entry), system());
+            EntryFacts facts = EntryFacts.read(Json.write(entry));
             if (facts.type() != null && !facts.mode().equals("include") && !facts.type().equals("OperationOutcome")
                     && !facts.type().equals(page.type())) {
                 throw unlike(index, "a " + facts.type() + " was found by a search of " + page.type());
@@ -112,14 +114,10 @@ final class PageJudge {
         return Json.write(answer);
     }
 
-    private String system() {
-        return filter == null ? "" : filter.system();
-    }
-
     private boolean keep(Mode mode, EntryFacts facts) {
         if (mode == Mode.HISTORY) {
-            if (facts.type() != null && !filter.inside(facts.codes())) {
-                throw Refusal.denied("outside", "A version of this resource is not in your assignments.");
+            if (facts.type() != null && !filter.inside(facts.tags())) {
+                throw Refusal.outside(what, true);
             }
             // A deletion carries no tags, so nothing shows whose it was.
             return facts.type() != null;
@@ -134,7 +132,7 @@ final class PageJudge {
             return true;
         }
         return user.may("GET", facts.type())
-                && (filter == null || ignoreRules.openType(facts.type()) || filter.inside(facts.codes()));
+                && (filter == null || ignoreRules.openType(facts.type()) || filter.inside(facts.tags()));
     }
 
     BundleStream.Links links(AnswerRule.Page page) {

@@ -16,14 +16,18 @@ final class TaggedRead {
     private TaggedRead() {
     }
 
-    /** Returns the whole body again when the resource is the user's; refuses when not. */
-    static InputStream judge(InputStream body, SyncFilter filter) throws IOException {
+    /**
+     * Returns the whole body again when the resource is the user's; refuses when not.
+     *
+     * @param what as {@code Type/id}
+     */
+    static InputStream judge(InputStream body, SyncFilter filter, String what) throws IOException {
         Recorder recorder = new Recorder(body);
         try (JsonParser p = Json.factory().createParser(recorder)) {
             p.disable(JsonParser.Feature.AUTO_CLOSE_SOURCE);
             if (p.nextToken() != JsonToken.START_OBJECT
-                    || !filter.inside(EntryFacts.Resource.read(p, filter.system(), true).codes())) {
-                throw Refusal.denied("outside", "This resource is not in your assignments.");
+                    || !filter.inside(EntryFacts.Resource.read(p, true).tags())) {
+                throw Refusal.outside(what, true);
             }
         }
         return new SequenceInputStream(new ByteArrayInputStream(recorder.seen.toByteArray()), body);

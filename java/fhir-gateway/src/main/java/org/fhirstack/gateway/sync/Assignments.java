@@ -7,7 +7,9 @@ import java.util.Base64;
 import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.request.Query;
@@ -96,6 +98,18 @@ public final class Assignments {
                 + " organizations of Practitioner/" + practitioner + " to a Location.");
     }
 
+    /** The ids that a user is assigned to under each strategy by care team, organization and location; may be empty. */
+    public Map<TagSystems.Strategy, Set<String>> all(String sub) {
+        JsonNode found = practitioner(sub);
+        String practitioner = found == null ? "" : found.path("id").asText();
+        List<JsonNode> teams = found == null ? List.of() : teams(practitioner);
+        Set<String> teamIds = new LinkedHashSet<>();
+        teams.forEach(t -> teamIds.add(t.path("id").asText()));
+        Set<String> organizations = found == null ? Set.of() : organizations(practitioner, teams);
+        return Map.of(TagSystems.Strategy.CARE_TEAM, teamIds, TagSystems.Strategy.ORGANIZATION, organizations,
+                TagSystems.Strategy.LOCATION, withDescendants(locations(organizations)));
+    }
+
     /** The locations of a practitioner's organizations, without those below; empty when there are none. */
     public Set<String> locationsOf(String practitioner) {
         return locations(organizations(practitioner, teams(practitioner)));
@@ -145,20 +159,25 @@ public final class Assignments {
         return all;
     }
 
-    /** The Practitioner of a user, null when there is none. */
+    /** The Practitioner of a user, null when there is none. Of several the one counts that is active. */
     public JsonNode practitioner(String sub) {
-        JsonNode practitioner = null;
+        Map<String, JsonNode> all = new TreeMap<>();
         for (JsonNode found : lookups.search("Practitioner", Query.of("identifier", Lookups.token(sub)))) {
             for (JsonNode identifier : found.path("identifier")) {
                 if (sub.equals(identifier.path("value").asText())) {
-                    if (practitioner != null && !practitioner.path("id").equals(found.path("id"))) {
-                        throw missing("More than one Practitioner has the identifier " + sub + " (the token's sub).");
-                    }
-                    practitioner = found;
+                    all.put(found.path("id").asText(), found);
                 }
             }
         }
-        return practitioner;
+        Map<String, JsonNode> active = new TreeMap<>(all);
+        active.values().removeIf(p -> !p.path("active").asBoolean(true));
+        Map<String, JsonNode> counting = active.isEmpty() ? all : active;
+        if (counting.size() > 1) {
+            throw missing("More than one " + (active.isEmpty() ? "" : "active ") + "Practitioner has the identifier "
+                    + sub + " (the token's sub): " + String.join(", ", Lookups.references("Practitioner",
+                    counting.keySet())) + ". Set active to false in all but one.");
+        }
+        return counting.isEmpty() ? null : counting.values().iterator().next();
     }
 
     private static Set<String> needed(Set<String> ids, String otherwise) {

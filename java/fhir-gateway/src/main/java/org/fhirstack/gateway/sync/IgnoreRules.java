@@ -105,13 +105,14 @@ public final class IgnoreRules {
     }
 
     /**
-     * True when the filter does not apply.
+     * True when the filter does not apply. An entry without a method is about reading: what everybody reads, an
+     * Android user may still write only with an own tag.
      *
      * @param id the instance addressed by the path, which counts as the parameter {@code _id}; or null
      */
     public boolean skips(String method, String type, Query query, String id) {
         return entries.stream().anyMatch(e -> e.type().equals(type) && !e.untagged()
-                && (e.method() == null || e.method().equals(method))
+                && (e.method() == null ? "GET" : e.method()).equals(method)
                 && e.params().entrySet().stream().allMatch(p -> present(p.getKey(), p.getValue(), query, id)));
     }
 

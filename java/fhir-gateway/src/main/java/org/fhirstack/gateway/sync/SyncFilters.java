@@ -2,9 +2,10 @@ package org.fhirstack.gateway.sync;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import java.time.Duration;
-import java.util.Collection;
+import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.token.User;
@@ -29,20 +30,22 @@ public final class SyncFilters {
     private final Assignments assignments;
     private final TagSystems systems;
     private final Remembered<Key, Outcome> remembered;
+    private final Remembered<String, Set<String>> locations;
 
     public SyncFilters(Assignments assignments, TagSystems systems, Duration kept, Changes changes) {
         this.assignments = assignments;
         this.systems = systems;
         this.remembered = new Remembered<>(changes, Changes.Topic.ASSIGNMENTS, kept, MOST, outcome -> 1);
+        this.locations = new Remembered<>(changes, Changes.Topic.ASSIGNMENTS, kept, MOST, ids -> 1);
+    }
+
+    /** The tag systems of all strategies. */
+    public Set<String> systems() {
+        return systems.all();
     }
 
     public Cache<?, ?> cache() {
         return remembered.cache();
-    }
-
-    /** The systems of all tags that say whose a resource is, whatever the application's strategy. */
-    public Collection<String> tagSystems() {
-        return systems.systems().values();
     }
 
     /**
@@ -55,6 +58,11 @@ public final class SyncFilters {
         String locations = user.has(User.ALL_LOCATIONS) ? normal(chosen) : "";
         Key key = new Key(user.sub(), user.appId(), locations, user.has(User.ALL_LOCATIONS));
         return remembered.get(key, false, () -> lookup(user, locations)).get();
+    }
+
+    /** The locations of a user's organizations and all below, whatever the sync strategy; empty when there are none. */
+    public Set<String> locations(User user) {
+        return locations.get(user.sub(), false, () -> assignments.all(user.sub()).get(TagSystems.Strategy.LOCATION));
     }
 
     private static String normal(String chosen) {
@@ -84,19 +92,15 @@ public final class SyncFilters {
     private SyncFilter resolve(User user, String locations) {
         TagSystems.Strategy strategy = assignments.strategy(user.appId());
         String system = systems.of(strategy);
-        if (strategy != TagSystems.Strategy.RELATED_ENTITY_LOCATION || !user.has(User.ALL_LOCATIONS)) {
-            return new SyncFilter(system, Set.copyOf(assignments.ids(user.sub(), strategy)), false);
+        if (strategy != TagSystems.Strategy.RELATED_ENTITY_LOCATION) {
+            return new SyncFilter(system, Set.copyOf(assignments.ids(user.sub(), strategy)), false, Map.of());
         }
-        if (!locations.isEmpty()) {
-            return new SyncFilter(system, Set.copyOf(assignments.withDescendants(Set.of(locations.split(",")))), true);
+        Map<String, Set<String>> otherwise = assignments.all(user.sub()).entrySet().stream().collect(
+                Collectors.toMap(e -> systems.of(e.getKey()), e -> Set.copyOf(e.getValue())));
+        if (!user.has(User.ALL_LOCATIONS)) {
+            return new SyncFilter(system, Set.copyOf(assignments.ids(user.sub(), strategy)), false, otherwise);
         }
-        try {
-            return new SyncFilter(system, Set.copyOf(assignments.ids(user.sub(), strategy)), true);
-        } catch (Refusal refusal) {
-            if (refusal.status() != 403) {
-                throw refusal;
-            }
-            return new SyncFilter(system, Set.of(), true);
-        }
+        return new SyncFilter(system, locations.isEmpty() ? otherwise.get(systems.of(TagSystems.Strategy.LOCATION))
+                : Set.copyOf(assignments.withDescendants(Set.of(locations.split(",")))), true, otherwise);
     }
 }

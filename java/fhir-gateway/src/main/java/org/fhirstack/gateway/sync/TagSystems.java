@@ -2,6 +2,7 @@ package org.fhirstack.gateway.sync;
 
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.Set;
 
 /** The tag system of each sync strategy. */
 public record TagSystems(Map<Strategy, String> systems) {
@@ -39,6 +40,10 @@ public record TagSystems(Map<Strategy, String> systems) {
         systems.put(Strategy.LOCATION, location);
         systems.put(Strategy.RELATED_ENTITY_LOCATION, relatedEntity);
         return new TagSystems(systems);
+    }
+
+    public Set<String> all() {
+        return Set.copyOf(systems.values());
     }
 
     public String of(Strategy strategy) {

@@ -13,6 +13,7 @@ import java.util.function.Function;
 import java.util.stream.Stream;
 import org.fhirstack.gateway.Cases;
 import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.sync.Tag;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -90,8 +91,8 @@ class StreamsTest {
                     {"fullUrl":"x","resource":{"resourceType":"Patient","contained":[{"resourceType":"List","meta":
                     {"tag":[{"system":"s","code":"no"}]}}],"meta":{"tag":[{"system":"t","code":"no"},
                     {"code":"yes","system":"s","extra":{"a":[1]}}]},"name":[{"family":"x"}]},"search":{"mode":"include"}}
-                    """.getBytes(StandardCharsets.UTF_8), "s");
-            assertEquals(new EntryFacts("include", "Patient", List.of("yes"), null), facts);
+                    """.getBytes(StandardCharsets.UTF_8));
+            assertEquals(new EntryFacts("include", "Patient", List.of(Tag.of("t", "no"), Tag.of("s", "yes")), null), facts);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
