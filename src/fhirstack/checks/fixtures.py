@@ -132,12 +132,7 @@ def side_resources(side: str, user_id: str) -> list[Resource]:
             "identifier": [{"use": "secondary", "value": user_id}],
             "active": True,
         },
-        {
-            "resourceType": "CareTeam",
-            "id": own,
-            "status": "active",
-            "participant": [{"member": {"reference": f"Practitioner/{own}"}}],
-        },
+        care_team(own, [f"Practitioner/{own}"]),
         {
             "resourceType": "Observation",
             "id": own,
@@ -149,6 +144,29 @@ def side_resources(side: str, user_id: str) -> list[Resource]:
         },
     ]
     return [patient(own, own), *(tagged(resource) for resource in found)]
+
+
+def care_team(name: str, members: list[str]) -> Resource:
+    """Return a care team with these participants."""
+    return {
+        "resourceType": "CareTeam",
+        "id": name,
+        "status": "active",
+        "participant": [{"member": {"reference": member}} for member in members],
+    }
+
+
+def form(team: str) -> Resource:
+    """Return the draft of a form, as the Android app writes it."""
+    return tagged(
+        {
+            "resourceType": "QuestionnaireResponse",
+            "id": f"{PREFIX}-form",
+            "meta": {"tag": [{"system": TAG, "code": team}]},
+            "status": "in-progress",
+            "item": [{"linkId": "weight", "answer": [{"valueDecimal": 12.5}]}],
+        }
+    )
 
 
 def patient(name: str, team: str) -> Resource:
@@ -256,7 +274,8 @@ def _short_lived_token(session: Session, realm: str) -> str:
 
 
 _ORDER = (
-    "Observation", "Group", "Patient", "CareTeam", "Practitioner", "Location", "Composition",
+    "QuestionnaireResponse", "Observation", "Group", "Patient", "CareTeam", "Practitioner",
+    "Location", "Composition",
     "Binary",
 )  # fmt: skip
 
@@ -269,7 +288,8 @@ def remove(session: Session) -> None:
     for client in session.admin.get(f"/{realm}/clients", clientId=PREFIX):
         session.admin.delete(f"/{realm}/clients/{client['id']}")
     names = [PREFIX, *(f"{PREFIX}-{end}" for end in ("nurse", "colleague", "household"))]
-    names += [f"{PREFIX}-member-1", f"{PREFIX}-member-2", f"{PREFIX}-created", f"{PREFIX}-carried"]
+    made = ("member-1", "member-2", "created", "carried", "form", "moving", "planted")
+    names += [f"{PREFIX}-{end}" for end in made]
     ids = ",".join(names)
     entries = []
     for kind in _ORDER:

@@ -16,6 +16,7 @@ from fhirstack.checks import (
     superset,
     tokens,
     web,
+    writes,
 )
 from fhirstack.checks.check import Check, Result, run
 from fhirstack.checks.report import count
@@ -27,6 +28,7 @@ CHECKS: tuple[Check, ...] = (
     *edge.CHECKS,
     *tokens.CHECKS,
     *records.CHECKS,
+    *writes.CHECKS,
     *web.CHECKS,
     *client_web.CHECKS,
     *analytics.CHECKS,
