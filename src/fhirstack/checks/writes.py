@@ -138,9 +138,10 @@ def planted(session: Session) -> str:
     }
     refused(session.fhir("PUT", f"Group/{name}", people.nurse, json=group), 403, what="the Group")
     plain = {key: value for key, value in group.items() if key != "code"}
-    status_is(session.fhir("PUT", f"Group/{name}", people.nurse, json=plain), 200, 201)
+    written = session.fhir("PUT", f"Group/{name}", people.nurse, json=plain)
+    status_is(written, 200, 201)
     operation = {"op": "add", "path": "/code", "value": ASSIGNED}
-    bundle = _transaction(_patch(f"Group/{name}", "1", operation))
+    bundle = _transaction(_patch(f"Group/{name}", written.json()["meta"]["versionId"], operation))
     refused(session.fhir("POST", "", people.nurse, json=bundle), 403, what="the code by a patch")
     own = session.fhir(
         "GET", f"PractitionerDetail?keycloak-uuid={people.colleague.user_id}", people.colleague

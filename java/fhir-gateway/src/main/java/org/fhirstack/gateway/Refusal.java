@@ -4,12 +4,19 @@ package org.fhirstack.gateway;
 public final class Refusal extends RuntimeException {
     private static final long serialVersionUID = 1L;
     private final int status;
+    private static final int LONGEST_PLACE = 160;
     private final String reason;
+    private final String place;
 
     public Refusal(int status, String reason, String text) {
+        this(status, reason, text, "");
+    }
+
+    private Refusal(int status, String reason, String text, String place) {
         super(text, null, false, false);
         this.status = status;
         this.reason = reason;
+        this.place = place;
     }
 
     public static Refusal malformed(String text) {
@@ -36,7 +43,13 @@ public final class Refusal extends RuntimeException {
 
     /** The same refusal with the thing in front that it is about. */
     public Refusal about(String what) {
-        return new Refusal(status, reason, what + ": " + getMessage());
+        return new Refusal(status, reason, what + ": " + getMessage(), what);
+    }
+
+    /** What it is about, fit for a log: without what was searched; empty when it is about the request as a whole. */
+    public String place() {
+        String plain = place.replaceAll("\\?[^)]*", "").replaceAll("[^A-Za-z0-9._/()\\[\\]-]", "_");
+        return plain.substring(0, Math.min(plain.length(), LONGEST_PLACE));
     }
 
     public static Refusal token(String reason, String text) {

@@ -4,6 +4,7 @@ import io.micrometer.core.instrument.Counter;
 import io.micrometer.core.instrument.MeterRegistry;
 import io.micrometer.core.instrument.Timer;
 import java.util.concurrent.TimeUnit;
+import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.token.User;
 import org.slf4j.Logger;
@@ -29,6 +30,7 @@ public final class Requests {
         private FhirUrl url;
         private User user;
         private String reason = "-";
+        private String place = "";
 
         Entry(String id, String method) {
             this.id = id;
@@ -49,6 +51,11 @@ public final class Requests {
 
         public void reason(String reason) {
             this.reason = reason;
+        }
+
+        public void refused(Refusal refusal) {
+            this.reason = refusal.reason();
+            this.place = refusal.place();
         }
 
         private String type() {
@@ -74,9 +81,10 @@ public final class Requests {
         Counter.builder("fhir.gateway.decisions").description("Why requests were served or refused")
                 .tag("reason", e.reason).register(metrics).increment();
         if (ACCESS.isInfoEnabled()) {
-            ACCESS.info("request={} sub={} client={} method={} target={} status={} ms={} reason={}", e.id,
+            ACCESS.info("request={} sub={} client={} method={} target={} status={} ms={} reason={}{}", e.id,
                     e.user == null ? "-" : e.user.sub().replaceAll("[^A-Za-z0-9._:@-]", "_"), e.client(), e.method,
-                    e.url == null ? "-" : "/" + e.url.path(), status, nanos / 1_000_000, e.reason);
+                    e.url == null ? "-" : "/" + e.url.path(), status, nanos / 1_000_000, e.reason,
+                    e.place.isEmpty() ? "" : " at=" + e.place);
         }
     }
 }

@@ -93,7 +93,7 @@ public final class GatewayServlet extends HttpServlet {
         try {
             step.run();
         } catch (Refusal refusal) {
-            entry.reason(refusal.reason());
+            entry.refused(refusal);
             refuse(request, response, refusal);
         } catch (IOException e) {
             // Either side went away; an answer that has begun must not look complete.
