@@ -1,5 +1,6 @@
 """What a cluster needs of services that this tool does not run itself: as files, pure."""
 
+import json
 from dataclasses import asdict
 from typing import Any
 
@@ -35,8 +36,24 @@ def files(environment: Environment) -> dict[str, str]:
         "airbyte/values.yaml": airbyte.render_values(environment),
         "airbyte/connection.yaml": airbyte.render_connection(environment),
         "fhir-web/workload.yaml": _fhir_web(environment),
+        "fhir-web/searches.json": _searches(environment),
     }
     return {name: text for name, text in found.items() if text is not None}
+
+
+def _searches(environment: Environment) -> str | None:
+    """Return a transaction for the FHIR server itself: what FHIR Web's searches need of it."""
+    if not (environment.runs("web") and environment.fhir_web.image):
+        return None
+    entries = [
+        {
+            "resource": parameter,
+            "request": {"method": "PUT", "url": f"SearchParameter/{parameter['id']}"},
+        }
+        for parameter in fhir_web.search_parameters()
+    ]
+    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+    return json.dumps(bundle, indent=2) + "\n"
 
 
 def _fhir_web(environment: Environment) -> str | None:

@@ -18,6 +18,7 @@ from fhirstack.model.local import local_environment
 from fhirstack.model.site import FhirWeb
 from fhirstack.secret import Secret
 from fhirstack.services import fhir_web, redis
+from fhirstack.services import render as rendering
 from fhirstack.services.fhir_web import pages, server
 from fhirstack.services.workload import Context, Endpoint, TcpProbe
 
@@ -557,6 +558,18 @@ def test_a_cluster_gets_the_image_with_secrets_by_reference():
     assert template.path == "/etc/confd/templates/config.js.tmpl"
     assert config(template.content)["REACT_APP_OPENSRP_WEB_VERSION"] == "v3.3.3"
     assert fhir_web.cluster_workload(environment_with(FhirWeb())) is None
+
+
+def test_a_cluster_gets_the_searches_that_its_pages_need():
+    found = rendering.files(environment_with(FhirWeb(image="opensrp/web:v3.3.3")))
+    bundle = json.loads(found["fhir-web/searches.json"])
+    requests = {entry["request"]["url"]: entry["resource"] for entry in bundle["entry"]}
+    assert set(requests) == {
+        "SearchParameter/fhirstack-careteam-name",
+        "SearchParameter/fhirstack-group-name",
+    }
+    assert list(requests.values()) == list(fhir_web.search_parameters())
+    assert "fhir-web/searches.json" not in rendering.files(environment_with(FhirWeb()))
 
 
 @pytest.mark.parametrize(
