@@ -6,8 +6,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.access.SearchRules.Link;
+import org.fhirstack.gateway.fhir.SearchParameters;
 import org.fhirstack.gateway.request.Query;
-import org.fhirstack.gateway.request.SearchParameters;
 import org.fhirstack.gateway.token.User;
 
 /**
@@ -25,7 +25,6 @@ import org.fhirstack.gateway.token.User;
  */
 final class ChainRules {
     private final Access access;
-    private final SearchParameters definitions = SearchParameters.standard();
     private final List<Query.Param> tags = new ArrayList<>();
 
     private ChainRules(Access access) {
@@ -58,7 +57,7 @@ final class ChainRules {
             String through = link.type() != null ? named(link) : through(type, link, next, last);
             name.append(link.parameter()).append(through == null ? "" : ":" + through);
             if (through != null && access.user.android() && !access.openType(through)) {
-                if (!definitions.single(type, link.parameter())) {
+                if (!SearchParameters.single(type, link.parameter())) {
                     throw Refusal.denied("reach", "A search may not depend on resources of type " + through
                             + ", which are filtered for you, through " + type + "." + link.parameter() + ".");
                 }
@@ -81,8 +80,8 @@ final class ChainRules {
     /** The type that a link without one goes through; null when it may go through all that there are. */
     private String through(String type, Link link, String next, boolean last) {
         Set<String> possible = new TreeSet<>();
-        for (String target : definitions.targets(type, link.parameter())) {
-            if (last ? definitions.has(target, plain(next)) : !definitions.targets(target, next).isEmpty()) {
+        for (String target : SearchParameters.targets(type, link.parameter())) {
+            if (last ? SearchParameters.has(target, plain(next)) : !SearchParameters.targets(target, next).isEmpty()) {
                 possible.add(target);
             }
         }
