@@ -87,7 +87,8 @@ def read_all(targets):
         "next=/x&a=%zz", "%6eext=//evil&a=%zz", "%6eext=//evil&a=%4", "a=%&next=//evil",
         "next=%ef%bc%8fevil", "next=/%09evil", "next=/logout", "next=%2Flogout",
         "next=/oauth/opensrp", "next=/login", "next=/refresh/token", "next=/fe/login",
-        "next=/LOGOUT/", "next==/x", "next=/log%6Fut?a", "next=/logout%23",
+        "next=/LOGOUT/", "next=/fe%20", "next=/login+", "next=/logout%20%20&a=b", "next==/x",
+        "next=/log%6Fut?a", "next=/logout%23",
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/login", "/LOGIN", "/login/", "/%6Cogin", "/login/x", "/"])
