@@ -24,8 +24,8 @@ import java.util.regex.Pattern;
  *
  * <p>Of each resource, data type and backbone element: one line {@code # name}, then a line {@code element max type}
  * for each of its names in JSON. max is 1 or *; type is {@code string}, {@code code}, {@code number} or {@code boolean}
- * for what is a scalar in JSON, {@code Resource} where any resource stands, else the name of a definition. A resource's name is its
- * type; other names begin with a small letter or have a dot.
+ * for what is a scalar in JSON, {@code Resource} where any resource stands, else the name of a definition. A fourth word
+ * names the choice that the element is one of: {@code value}. A resource's name is its type.
  *
  * <p>Of each resource's search parameters: a line {@code # type}, then a line {@code name element targets}. element is
  * that of the resource which the parameter reads, or - when it reads several or deeper ones; targets are the types that
@@ -83,21 +83,21 @@ final class WriteDefinitions {
         List<String> elements = new ArrayList<>();
         written.put(name, elements);
         for (BaseRuntimeChildDefinition child : definition.getChildrenAndExtension()) {
-            for (String element : new TreeSet<>(child.getValidChildNames())) {
+            Set<String> names = new TreeSet<>(child.getValidChildNames());
+            names.removeIf(element -> isAlias(child, element));
+            for (String element : names) {
                 BaseRuntimeElementDefinition<?> type = child.getChildByName(element);
-                if (element.equals("modifierExtension") || !isAlias(child, element, type)) {
-                    elements.add(element + (child.getMax() == 1 ? " 1 " : " * ")
-                            + (type == null ? "Extension" : type(type)));
-                }
+                elements.add(element + (child.getMax() == 1 ? " 1 " : " * ")
+                        + (type == null ? "Extension" : type(type))
+                        + (names.size() > 1 ? " " + child.getElementName() : ""));
             }
         }
     }
 
     /** HAPI takes {@code subjectResource} for {@code subject}; FHIR does not. */
-    private static boolean isAlias(BaseRuntimeChildDefinition child, String element,
-            BaseRuntimeElementDefinition<?> type) {
+    private static boolean isAlias(BaseRuntimeChildDefinition child, String element) {
         return element.endsWith("Resource") && !element.equals(child.getElementName())
-                && type.getName().equals("Reference");
+                && child.getChildByName(element).getName().equals("Reference");
     }
 
     private String type(BaseRuntimeElementDefinition<?> type) {

@@ -8,6 +8,7 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.fhir.Losses;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.Query;
 
@@ -75,7 +76,8 @@ final class BundleRules {
         Outgoing outgoing = Outgoing.write("POST", "", query, Json.write(out));
         return new Verdict(snapshot ? outgoing.with(WriteJudge.SNAPSHOT, WriteJudge.SNAPSHOT_MODE) : outgoing,
                 new AnswerRule.Each(parts.stream().map(p -> p.expected).toList()), filtered ? access.filter() : null,
-                parts.stream().filter(p -> p.write != null).map(p -> p.url.type()).collect(Collectors.toSet()), type);
+                parts.stream().filter(p -> p.write != null).map(p -> p.url.type()).collect(Collectors.toSet()), type)
+                .losing(Losses.of(out));
     }
 
     /** A refusal names the entry: the sender mends it there. */

@@ -3,6 +3,7 @@ package org.fhirstack.gateway.access;
 import com.google.fhir.gateway.interfaces.AccessDecision;
 import com.google.fhir.gateway.interfaces.RequestDetailsReader;
 import com.google.fhir.gateway.interfaces.RequestMutation;
+import java.util.List;
 import java.util.Set;
 import org.apache.http.HttpResponse;
 import org.fhirstack.gateway.sync.SyncFilter;
@@ -13,9 +14,18 @@ import org.fhirstack.gateway.sync.SyncFilter;
  *
  * @param filter  the sync filter that the answer is judged by, null when none is needed
  * @param written types that change; a change of assignments must be seen at once
+ * @param lost    what the server will not keep, for the sender to know
  */
-public record Verdict(Outgoing outgoing, AnswerRule rule, SyncFilter filter, Set<String> written, String reason)
-        implements AccessDecision {
+public record Verdict(Outgoing outgoing, AnswerRule rule, SyncFilter filter, Set<String> written, String reason,
+        List<String> lost) implements AccessDecision {
+
+    public Verdict(Outgoing outgoing, AnswerRule rule, SyncFilter filter, Set<String> written, String reason) {
+        this(outgoing, rule, filter, written, reason, List.of());
+    }
+
+    Verdict losing(List<String> places) {
+        return new Verdict(outgoing, rule, filter, written, reason, places);
+    }
 
     public static Verdict pass(Outgoing outgoing, String reason) {
         return new Verdict(outgoing, AnswerRule.PASS, null, Set.of(), reason);

@@ -3,6 +3,7 @@ package org.fhirstack.gateway.access;
 import java.util.Set;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.fhir.Losses;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.GatewayRequest;
 import org.fhirstack.gateway.request.Query;
@@ -31,7 +32,7 @@ final class WriteRules {
         if (condition != null) {
             out = out.with("If-None-Exist", condition(type, condition, access));
         }
-        return written(out, type, "create");
+        return written(out, type, "create").losing(Losses.of(write.resource));
     }
 
     /** A conditional create's search, as {@code Type?a=b}, {@code ?a=b} or {@code a=b}; written again as Type?a=b. */
@@ -68,7 +69,8 @@ final class WriteRules {
         });
         Outgoing out = Outgoing.write("PUT", write.id == null ? write.type : write.url(), query,
                 Json.write(write.resource)).with("If-Match", write.ifMatch);
-        return written(snapshot[0] ? out.with(WriteJudge.SNAPSHOT, WriteJudge.SNAPSHOT_MODE) : out, write.type, reason);
+        return written(snapshot[0] ? out.with(WriteJudge.SNAPSHOT, WriteJudge.SNAPSHOT_MODE) : out, write.type, reason)
+                .losing(Losses.of(write.resource));
     }
 
     private Existing.Current current(Write write) {

@@ -25,15 +25,20 @@ public final class Definitions {
      *
      * @param type    the definition of a COMPLEX one, else empty
      * @param sparse  its list may hold null, because another list beside it fills the place
+     * @param choice  the choice that it is one of, such as {@code value}; empty when it is of none
      */
-    record Element(boolean repeats, Kind kind, String type, boolean sparse) {
+    record Element(boolean repeats, Kind kind, String type, boolean sparse, String choice) {
 
         boolean scalar() {
             return kind.compareTo(Kind.RESOURCE) < 0;
         }
 
+        boolean sameShape(Element other) {
+            return repeats == other.repeats && kind == other.kind && type.equals(other.type);
+        }
+
         Element single() {
-            return new Element(false, kind, type, false);
+            return new Element(false, kind, type, false, "");
         }
     }
 
@@ -63,7 +68,7 @@ public final class Definitions {
         // Ids, and an extension's url, are attributes: nothing stands beside them.
         boolean attribute = name.equals("_id") || name.equals("_url") && elements == of("Extension");
         return value == null || !value.scalar() || attribute ? null
-                : new Element(value.repeats(), Kind.COMPLEX, BESIDE, value.repeats());
+                : new Element(value.repeats(), Kind.COMPLEX, BESIDE, value.repeats(), value.choice());
     }
 
     /** All resource types' elements. */
@@ -84,9 +89,9 @@ public final class Definitions {
                     elements = new HashMap<>();
                     all.put(words[1], elements);
                 } else {
-                    String type = words[0].equals("contained") ? words[0] : words[2];
-                    elements.put(names.computeIfAbsent(words[0], name -> name),
-                            known.computeIfAbsent(words[1] + " " + type, Definitions::element));
+                    elements.put(names.computeIfAbsent(words[0], name -> name), known.computeIfAbsent(words[1] + " "
+                            + (words[0].equals("contained") ? words[0] : words[2]) + " "
+                            + (words.length > 3 ? words[3] : ""), Definitions::element));
                 }
             }
         } catch (IOException e) {
@@ -96,9 +101,9 @@ public final class Definitions {
         return all;
     }
 
-    private static Element element(String maxAndType) {
-        String type = maxAndType.substring(2);
-        Kind kind = switch (type) {
+    private static Element element(String line) {
+        String[] words = line.split(" ", -1);
+        Kind kind = switch (words[1]) {
             case "string" -> Kind.TEXT;
             case "code" -> Kind.CODE;
             case "number" -> Kind.NUMBER;
@@ -107,7 +112,8 @@ public final class Definitions {
             case "contained" -> Kind.CONTAINED;
             default -> Kind.COMPLEX;
         };
-        Element one = new Element(false, kind, kind == Kind.COMPLEX ? type : "", false);
-        return maxAndType.startsWith("*") ? new Element(true, kind, one.type(), one.scalar()) : one;
+        boolean repeats = words[0].equals("*");
+        return new Element(repeats, kind, kind == Kind.COMPLEX ? words[1] : "",
+                repeats && kind.compareTo(Kind.RESOURCE) < 0, words[2]);
     }
 }

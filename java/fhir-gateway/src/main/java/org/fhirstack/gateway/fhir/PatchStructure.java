@@ -43,8 +43,7 @@ public final class PatchStructure {
             case "move", "copy" -> {
                 String from = text(operation, "from", path);
                 Set<Element> here = elements(type, from, path.member("from"));
-                here.retainAll(there);
-                if (here.isEmpty() || last(to).equals("reference") && !last(from).equals("reference")) {
+                if (here.stream().noneMatch(one -> there.stream().anyMatch(one::sameShape)) || last(to).equals("reference") && !last(from).equals("reference")) {
                     throw path.member("from").refuse("what stands there cannot stand at path.");
                 }
                 out.put("from", from);
@@ -86,7 +85,7 @@ public final class PatchStructure {
         if (!pointer.startsWith("/")) {
             throw path.refuse("a path starts with a slash and names an element.");
         }
-        Set<Element> here = Set.of(new Element(false, Kind.COMPLEX, type, false));
+        Set<Element> here = Set.of(new Element(false, Kind.COMPLEX, type, false, ""));
         for (String token : pointer.substring(1).split("/", -1)) {
             String name = token.replace("~1", "/").replace("~0", "~");
             Set<Element> next = new LinkedHashSet<>();

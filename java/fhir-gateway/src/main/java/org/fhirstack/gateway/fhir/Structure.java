@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.fasterxml.jackson.databind.node.TextNode;
 import java.math.BigDecimal;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
@@ -26,6 +27,7 @@ import org.fhirstack.gateway.fhir.Definitions.Element;
  */
 public final class Structure {
     private static final Pattern NUMBER = Pattern.compile("-?[0-9]{1,40}(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?");
+    private static final Pattern ID = Pattern.compile("[A-Za-z0-9.-]*");
     private static final String TYPE = "resourceType";
 
     private Structure() {
@@ -45,10 +47,15 @@ public final class Structure {
             throw path.refuse("a contained resource cannot contain resources.");
         }
         object((ObjectNode) node, Definitions.of(type.asText()), path, true);
+        if (!ID.matcher(node.path("id").asText("")).matches()) {
+            // HAPI would take an address apart and use its last part.
+            throw path.member("id").refuse("an id has only letters, digits, hyphens and dots.");
+        }
     }
 
     private static void object(ObjectNode object, Map<String, Element> elements, ElementPath path, boolean resource) {
         List<String> beside = new ArrayList<>(0);
+        Map<String, String> chosen = new HashMap<>(2);
         for (Iterator<Map.Entry<String, JsonNode>> members = object.properties().iterator(); members.hasNext();) {
             Map.Entry<String, JsonNode> member = members.next();
             String name = member.getKey();
@@ -62,6 +69,12 @@ public final class Structure {
             if (member.getValue().isNull()) {
                 members.remove();
                 continue;
+            }
+            if (!element.choice().isEmpty()) {
+                String value = name.startsWith("_") ? name.substring(1) : name;
+                if (!value.equals(chosen.merge(element.choice(), value, (first, second) -> first))) {
+                    throw path.member(name).refuse("FHIR has one value of " + element.choice() + "[x].");
+                }
             }
             member.setValue(value(member.getValue(), element, path.member(name)));
             if (element.repeats() && name.startsWith("_")) {

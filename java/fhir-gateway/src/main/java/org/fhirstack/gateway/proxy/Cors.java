@@ -22,7 +22,7 @@ public final class Cors {
         if (origin != null && origins.contains(origin)) {
             response.setHeader("Access-Control-Allow-Origin", origin);
             response.setHeader("Access-Control-Expose-Headers",
-                    "Location, Content-Location, ETag, Last-Modified, X-Request-Id");
+                    "Location, Content-Location, ETag, Last-Modified, Warning, X-Request-Id");
         }
     }
 

@@ -127,6 +127,9 @@ public final class Forwarder {
             body = TaggedRead.judge(body, verdict.filter(), what);
         }
         head(status, answer, exchange);
+        for (String place : status < 300 ? verdict.lost() : List.<String>of()) {
+            response.addHeader("Warning", "299 fhir-gateway \"" + place + "\"");
+        }
         if (body == null || status == 204 || status == 304) {
             return;
         }

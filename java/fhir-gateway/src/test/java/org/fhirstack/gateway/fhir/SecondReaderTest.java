@@ -8,6 +8,7 @@ import ca.uhn.fhir.parser.DataFormatException;
 import ca.uhn.fhir.parser.IParser;
 import ca.uhn.fhir.parser.LenientErrorHandler;
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -22,6 +23,7 @@ import org.hl7.fhir.r4.model.Bundle;
 import org.hl7.fhir.r4.model.Coding;
 import org.hl7.fhir.r4.model.DomainResource;
 import org.hl7.fhir.r4.model.Element;
+import org.hl7.fhir.r4.model.IdType;
 import org.hl7.fhir.r4.model.Reference;
 import org.hl7.fhir.r4.model.Resource;
 import org.junit.jupiter.api.Test;
@@ -81,17 +83,25 @@ class SecondReaderTest {
                 JsonNode request = entry.path("request");
                 facts.add("request " + text(request, "method") + " " + text(request, "url") + " "
                         + text(request, "ifNoneExist") + " " + text(request, "ifMatch"));
-                own(entry.path("resource"), "entry ", facts);
+                own(named(entry), "entry ", facts);
             }
         }
         return facts;
+    }
+
+    /** HAPI names a resource that has no id by its fullUrl; where it is written is the request's URL, which is judged. */
+    private static JsonNode named(JsonNode entry) {
+        JsonNode resource = entry.path("resource");
+        String fullUrl = text(entry, "fullUrl");
+        return resource.isMissingNode() || !text(resource, "id").isEmpty() || fullUrl.isEmpty() ? resource
+                : resource.<ObjectNode>deepCopy().put("id", known(new IdType(fullUrl).getIdPart()));
     }
 
     private static void own(JsonNode resource, String where, List<String> facts) {
         if (resource.isMissingNode()) {
             return;
         }
-        facts.add(where + text(resource, "resourceType") + "/" + text(resource, "id").replaceFirst("^#", ""));
+        facts.add(where + text(resource, "resourceType") + "/" + text(resource, "id"));
         for (JsonNode tag : resource.path("meta").path("tag")) {
             if (!text(tag, "system").isEmpty() || !text(tag, "code").isEmpty()) {
                 facts.add(where + "tag " + text(tag, "system") + "|" + text(tag, "code"));
