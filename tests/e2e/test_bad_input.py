@@ -1,7 +1,7 @@
 """What is almost FHIR, sent by a health worker: never a 5xx, another's data, or a stuck queue.
 
 Two hundred single resources and two hundred transactions of a new seed each run; a failure names
-the seed, and FHIRSTACK_TEST_SEED repeats it.
+the seed, and FHIRSTACK_SEED repeats it.
 """
 
 import os
@@ -71,7 +71,7 @@ def opened(cli):
 
 @pytest.fixture
 def seed():
-    return int(os.environ.get("FHIRSTACK_TEST_SEED", time.time_ns() % 1_000_000_000))
+    return int(os.environ.get("FHIRSTACK_SEED", time.time_ns() % 1_000_000_000))
 
 
 def send(opened, path, sent):
@@ -121,7 +121,7 @@ def test_bad_resources_and_transactions(opened, seed):
             kind = TYPES[index % len(TYPES)]
             whole = index >= EACH
             sent = mutated(transaction(good) if whole else good[kind], foreign, seed + index)
-            where = f"FHIRSTACK_TEST_SEED={seed}, {index}: {sent.change}: {sent.body[:2000]!r}"
+            where = f"FHIRSTACK_SEED={seed}, {index}: {sent.change}: {sent.body[:2000]!r}"
             try:
                 answer = send(opened, "" if whole else kind, sent)
                 judge(answer, sent, (people.other_patient,))
