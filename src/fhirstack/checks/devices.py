@@ -55,22 +55,13 @@ class Scene:
 @contextmanager
 def scene(session: Session, strategy: Strategy, full: int = FULL) -> Iterator[Scene]:
     """Make all that a device needs, and take it and what the device made away again."""
-    realm = session.environment.realm.name
     app = app_of(strategy)
-    nobody = dict.fromkeys(SIDES, "")
-    everything = [name_of(r) for r in resources(strategy, nobody)]
-    everything += written(contract("android"), values(session, strategy, nobody, "", FULLEST))
-
-    def clear() -> None:
-        for side in SIDES:
-            delete_user(session.admin, realm, f"{app}-{side}")
-        store.remove(session, everything)
-
-    clear()
+    remove(session, strategy)
     try:
         people = {side: _person(session, f"{app}-{side}", app) for side in SIDES}
         ids = {side: person.user_id for side, person in people.items()}
         store.put(session, resources(strategy, ids))
+        session.wake(people["own"])
         yield Scene(
             strategy,
             {
@@ -80,7 +71,20 @@ def scene(session: Session, strategy: Strategy, full: int = FULL) -> Iterator[Sc
             {As.WORKER: people["own"], As.COLLEAGUE: people["other"]},
         )
     finally:
-        clear()
+        session.rest()
+        remove(session, strategy)
+
+
+def remove(session: Session, *strategies: Strategy) -> None:
+    """Remove what scenes and their devices made, those of killed runs too; without names, all."""
+    nobody = dict.fromkeys(SIDES, "")
+    for strategy in strategies or Strategy:
+        for side in SIDES:
+            realm = session.environment.realm.name
+            delete_user(session.admin, realm, f"{app_of(strategy)}-{side}")
+        made = [name_of(resource) for resource in resources(strategy, nobody)]
+        given = values(session, strategy, nobody, "", FULLEST)
+        store.remove(session, [*made, *written(contract("android"), given)])
 
 
 def app_of(strategy: Strategy) -> str:
@@ -286,14 +290,16 @@ def _base64(text: str) -> str:
 
 
 def _person(session: Session, username: str, app: str) -> Person:
+    """Make a health worker who sleeps; as many, without an address and a second name."""
     password = Secret(secrets.token_urlsafe(24))
     user = User(
         username=username,
         first_name="Verify",
-        last_name="Device",
-        email=f"{username}@{session.environment.domain}",
+        last_name="",
+        email="",
         app_id=app,
         groups=(ANDROID_GROUP,),
+        enabled=False,
     )
     realm = session.environment.realm.name
     return Person(username, password, ensure_user(session.admin, realm, user, password))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from fhirstack.checks import fixtures
+from fhirstack.checks import devices, fixtures
 from fhirstack.checks.local import session_of
 from fhirstack.errors import UnreachableError, UsageError
 from fhirstack.planes.local.platform import Platform
@@ -46,6 +46,7 @@ def remove(platform: Platform) -> bool:
     try:
         with verifying(platform.stack.root), session_of(platform) as session:
             fixtures.remove(session)
+            devices.remove(session)
     except (UnreachableError, UsageError, httpx.HTTPError):
         return False
     return True

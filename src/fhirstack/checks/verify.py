@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from fhirstack.checks import (
     analytics,
+    client_android,
     client_web,
     closed,
     edge,
@@ -31,6 +32,7 @@ CHECKS: tuple[Check, ...] = (
     *writes.CHECKS,
     *web.CHECKS,
     *client_web.CHECKS,
+    *client_android.CHECKS,
     *analytics.CHECKS,
     *superset.CHECKS,
     *closed.CHECKS,

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fhirstack.checks import clients, devices
+from fhirstack.checks import client_android, devices
 from fhirstack.checks.check import FailedError
 from fhirstack.clients.answers import Page, problems
 from fhirstack.clients.bodies import json_of
@@ -49,12 +49,13 @@ def test_a_failed_step_fails_the_check_and_says_what_to_do():
     step = ANDROID.steps[0]
     failures = [Failure(step, "GET https://x/", f"answered {n}") for n in range(9)]
     with pytest.raises(FailedError) as error:
-        clients.verdict(ANDROID, Played(40, failures))
+        client_android.verdict(ANDROID, Played(40, failures))
     said = str(error.value)
     for part in ("9 of 40", "OpenSRP 2.2.2", step.id, "answered 0", step.then, "and 3 more"):
         assert part in said
     assert (
-        clients.verdict(ANDROID, Played(40)) == "40 requests of OpenSRP 2.2.2 answered as it needs"
+        client_android.verdict(ANDROID, Played(40))
+        == "40 requests of OpenSRP 2.2.2 answered as it needs"
     )
 
 
@@ -105,5 +106,5 @@ def test_every_record_has_the_tag_of_the_checks(session, strategy):
 
 
 def test_every_strategy_has_its_check():
-    assert len(clients.CHECKS) == len(Strategy)
+    assert len(client_android.CHECKS) == len(Strategy)
     assert {step.acts for step in ANDROID.steps} <= {As.NOBODY, As.WORKER, As.COLLEAGUE}
