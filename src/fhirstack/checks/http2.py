@@ -51,6 +51,8 @@ class Http2:
         """Open it. ``trust`` offers h2; ``seconds``: how long it waits for each read."""
         self._authority = f"{name}:{address[1]}"
         plain = socket.create_connection(address, timeout=seconds)
+        # A body's first bytes are not to wait for the head's acknowledgement.
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             self._socket = trust.wrap_socket(plain, server_hostname=name)
         except OSError:
