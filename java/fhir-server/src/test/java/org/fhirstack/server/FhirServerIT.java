@@ -10,7 +10,6 @@ import java.net.ServerSocket;
 import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.Base64;
 import java.util.HashSet;
 import java.util.List;
@@ -87,7 +86,7 @@ class FhirServerIT {
         server = ServerProcess.start(directory, yaml);
         fhir = new FhirClient("http://127.0.0.1:" + port + "/fhir");
         management = new FhirClient("http://127.0.0.1:" + managementPort + "/actuator");
-        await("ready", Duration.ofMinutes(4), () -> readiness() == 200);
+        await("ready", () -> readiness() == 200);
     }
 
     /** Here and not above, so that every test is counted as skipped and says why. */
@@ -127,11 +126,11 @@ class FhirServerIT {
         }
     }
 
-    private static void await(String what, Duration limit, BooleanSupplier condition) throws Exception {
-        long deadline = System.nanoTime() + limit.toNanos();
+    private static void await(String what, BooleanSupplier condition) throws Exception {
+        long deadline = System.nanoTime() + ServerProcess.LIMIT.toNanos();
         while (!condition.getAsBoolean()) {
             if (!server.isAlive() || System.nanoTime() > deadline) {
-                throw new AssertionError("not " + what + " within " + limit + "; the log:\n" + server.output());
+                throw new AssertionError("not " + what + " within " + ServerProcess.LIMIT + "; the log:\n" + server.output());
             }
             TimeUnit.MILLISECONDS.sleep(300);
         }
@@ -340,7 +339,7 @@ class FhirServerIT {
         assertThat(readiness()).isEqualTo(200);
         database.down();
         try {
-            await("down", Duration.ofSeconds(20), () -> readiness() == 503);
+            await("down", () -> readiness() == 503);
             assertThat(management.get("/health/liveness").status()).isEqualTo(200);
             FhirClient.Answer answer = fhir.get("/Patient?_count=1");
             assertThat(answer.status()).isGreaterThanOrEqualTo(500);
@@ -348,14 +347,14 @@ class FhirServerIT {
         } finally {
             database.up();
         }
-        await("ready again", Duration.ofSeconds(30), () -> readiness() == 200);
+        await("ready again", () -> readiness() == 200);
         assertThat(fhir.get("/Patient?_count=1").status()).isEqualTo(200);
     }
 
     @Test
     void exitCodes(@TempDir Path other) throws Exception {
         try (ServerProcess wrong = ServerProcess.start(other, yaml, "--hapi.fhir.no_such_key=1")) {
-            assertThat(wrong.exitCode(Duration.ofSeconds(60))).isEqualTo(78);
+            assertThat(wrong.exitCode()).isEqualTo(78);
             assertThat(wrong.output())
                     .contains("command line: hapi.fhir.no_such_key: nothing in this server reads it")
                     .doesNotContain("\tat ");
@@ -366,7 +365,7 @@ class FhirServerIT {
                 "--spring.datasource.url=jdbc:postgresql://127.0.0.1:" + freePort() + "/none",
                 "--fhirstack.database.wait-for=3s",
                 "--fhirstack.database.retry-interval=1s")) {
-            assertThat(nowhere.exitCode(Duration.ofSeconds(60))).isEqualTo(69);
+            assertThat(nowhere.exitCode()).isEqualTo(69);
             assertThat(nowhere.output()).contains("waiting for the database").doesNotContain("\tat ");
         }
     }
@@ -377,7 +376,7 @@ class FhirServerIT {
         FhirClient second = new FhirClient("http://127.0.0.1:" + managementPort + "/actuator");
         try (ServerProcess process = ServerProcess.start(
                 other, yaml, "--server.port=" + freePort(), "--management.server.port=" + managementPort)) {
-            await("a second server", Duration.ofMinutes(3), () -> {
+            await("a second server", () -> {
                 try {
                     return second.get("/health/readiness").status() == 200;
                 } catch (IOException | InterruptedException e) {
@@ -386,7 +385,7 @@ class FhirServerIT {
             });
             assertThat(process.output()).contains("nothing to do");
             process.terminate();
-            assertThat(process.exitCode(Duration.ofSeconds(20))).isEqualTo(143);
+            assertThat(process.exitCode()).isEqualTo(143);
         }
     }
 }

@@ -10,6 +10,8 @@ import java.util.concurrent.TimeUnit;
 
 /** The jar as it is delivered, in a process of its own. */
 final class ServerProcess implements AutoCloseable {
+    /** Only what hangs takes so long, on a busy machine too. */
+    static final Duration LIMIT = Duration.ofMinutes(15);
     private static final Path JAR = Path.of("target", "fhir-server.jar");
 
     private final Process process;
@@ -47,10 +49,10 @@ final class ServerProcess implements AutoCloseable {
     }
 
     /** Waits for the end. */
-    int exitCode(Duration limit) throws InterruptedException {
-        if (!process.waitFor(limit.toSeconds(), TimeUnit.SECONDS)) {
+    int exitCode() throws InterruptedException {
+        if (!process.waitFor(LIMIT.toSeconds(), TimeUnit.SECONDS)) {
             process.destroyForcibly();
-            throw new AssertionError("still running after " + limit);
+            throw new AssertionError("still running after " + LIMIT);
         }
         return process.exitValue();
     }
