@@ -323,18 +323,21 @@ def test_what_others_made_is_told_and_kept(cli):
             admin.delete(f"/{realm}/groups/{group['id']}")
 
 
-def test_a_role_that_a_group_of_ours_got_by_hand_is_told_and_kept(cli):
+def test_a_role_of_others_that_a_group_of_ours_got_is_told_and_kept(cli):
     with administration(cli) as (admin, realm):
         (group,) = admin.get(f"/{realm}/groups", search="ANDROID_PRACTITIONER", exact="true")
-        roles = [admin.get(f"/{realm}/roles/SUPERSET_ANALYST")]
-        path = f"/{realm}/groups/{group['id']}/role-mappings/realm"
-        admin.post(path, roles)
+        admin.post(f"/{realm}/roles", {"name": "of_others"})
         try:
-            (found,) = planned(cli)
-            assert found.address == "groups/ANDROID_PRACTITIONER/roles/SUPERSET_ANALYST"
-            assert found.action is Action.REPORT
+            role = admin.get(f"/{realm}/roles/of_others")
+            admin.post(f"/{realm}/groups/{group['id']}/role-mappings/realm", [role])
+            found = planned(cli)
+            assert {change.address for change in found} == {
+                "roles/of_others",
+                "groups/ANDROID_PRACTITIONER/roles/of_others",
+            }
+            assert {change.action for change in found} == {Action.REPORT}
         finally:
-            admin.delete(path, roles)
+            admin.delete(f"/{realm}/roles/of_others")
     assert planned(cli) == []
 
 

@@ -19,7 +19,7 @@ from fhirstack.services.workload import Endpoint
 
 @dataclass(frozen=True)
 class Person:
-    """A user made for the checks, with the records of the same side."""
+    """A user made for the checks; ``user_id`` is empty for another, who is not put to sleep."""
 
     username: str
     password: Secret
@@ -83,7 +83,7 @@ class Session:
 
     def wake(self, person: Person) -> Person:
         """Let a person log in, until ``rest``; one who may already is left alone."""
-        if person.username not in self._awake:
+        if person.user_id and person.username not in self._awake:
             self._enable(person.user_id, enabled=True)
             self._awake[person.username] = person.user_id
         return person

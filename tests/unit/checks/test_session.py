@@ -103,3 +103,10 @@ def test_a_refusal_says_whose_it_was(made):
     made.http = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(503)))
     with pytest.raises(UnreachableError, match="nurse"):
         made.tokens_of(NURSE)
+
+
+def test_who_was_not_made_for_the_checks_is_left_alone(made):
+    made.admin.enabled["id-nurse"] = True
+    made.tokens_of(Person("amina", Secret("x"), ""))
+    made.rest()
+    assert made.admin.writes == 0
