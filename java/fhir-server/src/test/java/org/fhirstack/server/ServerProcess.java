@@ -33,11 +33,11 @@ final class ServerProcess implements AutoCloseable {
                 JAR.toString(),
                 "--spring.config.location=file:" + file.toAbsolutePath()));
         command.addAll(List.of(arguments));
-        Process process = new ProcessBuilder(command)
-                .redirectErrorStream(true)
-                .redirectOutput(output.toFile())
-                .start();
-        return new ServerProcess(process, output);
+        ProcessBuilder builder =
+                new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(output.toFile());
+        // The server refuses settings that it does not know: the tests' own are none of its.
+        builder.environment().clear();
+        return new ServerProcess(builder.start(), output);
     }
 
     boolean isAlive() {
