@@ -9,6 +9,10 @@ LONGEST = 5
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 8.0
 
+HANG_SECONDS = 300
+"""For one answer of which nothing can be seen before it is there: longer takes only what hangs.
+The edge itself gives up on a service earlier, and says so."""
+
 Answer = TypeVar("Answer")
 
 

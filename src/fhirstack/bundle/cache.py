@@ -1,15 +1,14 @@
 """The cache of downloads and builds: outside any clone, keyed by pins, safe to delete."""
 
-import fcntl
 import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from fhirstack.bundle.programs import disk_error
+from fhirstack.lock import locked
 
 ENVIRONMENT = "FHIRSTACK_CACHE"
 
@@ -25,15 +24,6 @@ def cache_directory() -> Path:
         return Path("/var/cache/fhirstack")
     home = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return Path(home) / "fhirstack"
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; it is free again when the process ends, however."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def once(name: str, make: Callable[[Path, Path], None]) -> Path:

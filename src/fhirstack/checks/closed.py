@@ -7,6 +7,7 @@ import psycopg
 
 from fhirstack.checks.check import Check, FailedError, SkippedError, require
 from fhirstack.checks.session import Session
+from fhirstack.patience import HANG_SECONDS
 from fhirstack.planes.local import processes
 from fhirstack.services import keycloak, postgresql, redis
 
@@ -41,17 +42,25 @@ def database_roles(session: Session) -> str:
                 user=user,
                 dbname=name,
                 password=password,
-                connect_timeout=5,
+                connect_timeout=HANG_SECONDS,
             ).close()
-        except psycopg.OperationalError:
+        except psycopg.OperationalError as error:
+            require(_says_no(error), f"{what}: no answer of PostgreSQL: {error}")
             continue
         raise FailedError(f"{what} gets in")
     return "; ".join(f"{what}: refused" for *_, what in cases)
 
 
+def _says_no(error: psycopg.OperationalError) -> bool:
+    """Tell whether PostgreSQL itself refused: a server that is down or slow refuses nobody."""
+    return any(word in str(error) for word in ("FATAL", "no password supplied"))
+
+
 def redis_password(session: Session) -> str:
     endpoint = session.inside[redis.NAME, "redis"]
-    with socket.create_connection((endpoint.host, endpoint.port), timeout=5) as connection:
+    with socket.create_connection(
+        (endpoint.host, endpoint.port), timeout=HANG_SECONDS
+    ) as connection:
         connection.sendall(b"KEYS *\r\n")
         answer = connection.recv(200).decode(errors="replace").strip()
     return require(answer.startswith("-NOAUTH"), f"without a password: {answer}")

@@ -116,6 +116,21 @@ class Http2:
             self._flush()
         return answer
 
+    def answered(self) -> int:
+        """Return how many requests got the head of an answer, of what came since the last one."""
+        before = self._socket.gettimeout()
+        self._socket.settimeout(0)
+        heads = 0
+        try:
+            while data := self._socket.recv(65536):
+                events = self._connection.receive_data(data)
+                heads += sum(isinstance(event, ResponseReceived) for event in events)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            pass
+        finally:
+            self._socket.settimeout(before)
+        return heads
+
     def ask(
         self,
         method: str,

@@ -120,6 +120,23 @@ def test_honest_requests_go_on_while_500_slow_bodies_are_held(busy, service):
         assert behind.arrived == 15, "a body arrived before it was whole"
 
 
+def test_who_was_given_up_can_be_told_from_who_is_still_held(tmp_path):
+    """`verify` tells by it whether a service went on beside slow bodies or waited for them."""
+    with contextlib.ExitStack() as stack:
+        backends = {"fhir": echo(stack, "fhir"), "keycloak": echo(stack, "keycloak")}
+        names, short = ("fhir", "keycloak"), {"body_seconds": 2}
+        edge = stack.enter_context(running(tmp_path, names, backends, settings=short))
+        client = stack.enter_context(edge.http2("fhir"))
+        assert client.answered() == 0
+        for _ in range(20):
+            stream = client.begin("POST", PATHS["fhir"], [("content-length", "30")], body=True)
+            client.send(stream, b"x")
+        given_up = 0
+        while given_up < 20:
+            given_up += client.answered()
+        assert client.ask("GET", PATHS["fhir"]).status == 200
+
+
 def test_few_large_bodies_are_handed_on_at_a_time(busy):
     """Who sends the beginning of a large body at once is let through, but not without limit."""
     edge, handlers = busy

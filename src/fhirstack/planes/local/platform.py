@@ -1,6 +1,5 @@
 """A local platform, opened: stack, environment, secrets and workloads, and ways to its services."""
 
-import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ from fhirstack.bundle import artifacts
 from fhirstack.demo.application import declared
 from fhirstack.demo.places import COMMODITY_LIST_ID, ROOT_LOCATION_ID
 from fhirstack.errors import UsageError
+from fhirstack.lock import locked
 from fhirstack.model.local import local_environment
 from fhirstack.model.site import Environment, FhirWeb
+from fhirstack.patience import HANG_SECONDS
 from fhirstack.planes import databases
 from fhirstack.planes.iam.admin import KeycloakAdmin
 from fhirstack.planes.local import certificates, secrets
@@ -96,7 +97,7 @@ class Platform:
 
     def fhir(self) -> httpx.Client:
         """Return a client of the FHIR server itself, past the gateway."""
-        return httpx.Client(base_url=self.fhir_backend, timeout=120)
+        return httpx.Client(base_url=self.fhir_backend, timeout=HANG_SECONDS)
 
 
 def open_platform(stack: Stack, *, make: bool = False) -> Platform:
@@ -160,14 +161,5 @@ def exclusive(root: Path) -> Iterator[None]:
 
     Raises UsageError at once if another command holds it. The lock ends with the process.
     """
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / "lock").open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(
-                "another fhirstack command is at work on this stack",
-                where=str(root),
-                remedy="Wait until it has ended, then run this again.",
-            ) from error
+    with locked(root / "lock", "another fhirstack command is at work on this stack"):
         yield
