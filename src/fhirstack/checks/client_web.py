@@ -8,8 +8,8 @@ import secrets
 from collections.abc import Callable
 from uuid import NAMESPACE_URL, uuid5
 
-from fhirstack.checks import fixtures, web_pages
-from fhirstack.checks.check import Check, require
+from fhirstack.checks import fixtures, store, web_pages
+from fhirstack.checks.check import Check, require, status_is
 from fhirstack.checks.session import Session
 from fhirstack.checks.tokens import log_in
 from fhirstack.clients.contract import As
@@ -24,11 +24,22 @@ NEW_USER = f"{fixtures.PREFIX}-made"
 NEW_GROUP = f"{fixtures.PREFIX}-made"
 NOWHERE = f"{fixtures.PREFIX}-nowhere"
 
+PERMITTED = {"group_made": "403", "roles_offered": "200", "roles_listed": "403"}
+"""What the platform's permissions give administrators of users: to see groups, with the roles that
+they may give (none), and neither to make groups nor to see all roles."""
+
 _WRITTEN = (
     "PractitionerRole", "CareTeam", "HealthcareService", "List", "Group",
     "OrganizationAffiliation", "Organization", "Location", "Practitioner", "Binary",
-    "Questionnaire",
+    "Questionnaire", "ValueSet",
 )  # fmt: skip
+
+_SERVICE_POINTS = {
+    "service_point_types": "eusm-service-point-type",
+    "unicef_sections": "eusm-unicef-sections",
+    "donors": "eusm-donors",
+}
+"""By placeholder: the value sets that FHIR Web asks for by name, which a programme may load."""
 
 
 def replay(session: Session) -> str:
@@ -51,16 +62,49 @@ def replay(session: Session) -> str:
         "new_user": NEW_USER,
         "new_group": NEW_GROUP,
         "password": secrets.token_urlsafe(24),
+        **loaded(session),
+        **PERMITTED,
     }
-    _remove(session)
+    remove_people(session)
+    remove_records(session)
     try:
+        store.put(session, [_value_set(values["value_set"])])
         played = play(contract("fhir-web"), values, session.http, _tokens(session))
     finally:
-        _remove(session)
+        remove_people(session)
+        remove_records(session)
     failures = [str(failure) for failure in played.failures]
     require(not failures, f"{len(failures)} of {played.requests} requests: " + "; ".join(failures))
     place = "" if there else f"; its root location {root} is not there yet: its wizard makes it"
     return f"{played.requests} requests of {contract('fhir-web').client}{place}"
+
+
+def loaded(session: Session) -> dict[str, str]:
+    """Return what the FHIR server itself says of the value sets, and the address of one more.
+
+    That is another in each run: the server remembers for a while what it had and had not.
+    """
+    found = {"value_set": f"http://fhirstack.org/ValueSet/{secrets.token_hex(8)}"}
+    for name, value_set in _SERVICE_POINTS.items():
+        url = f"http://smartregister.org/ValueSet/{value_set}"
+        answer = session.backend.get("/ValueSet/$expand", params={"url": url})
+        status_is(answer, 200, 404, what=f"the FHIR server's expansion of {url}")
+        found[name] = str(answer.status_code)
+    return found
+
+
+def _value_set(url: str) -> store.Resource:
+    concept = [{"code": "clinic", "display": "Clinic"}]
+    system = f"{url}/codes"
+    return fixtures.tagged(
+        {
+            "resourceType": "ValueSet",
+            "id": NEW,
+            "url": url,
+            "status": "active",
+            "compose": {"include": [{"system": system, "concept": concept}]},
+        }
+    )
 
 
 def _tokens(session: Session) -> Callable[[As], str]:
@@ -76,13 +120,18 @@ def _tokens(session: Session) -> Callable[[As], str]:
     return token
 
 
-def _remove(session: Session) -> None:
-    """Delete what the replay made; nothing there is fine."""
+def remove_people(session: Session) -> None:
+    """Delete the users and groups that the replay made; nothing there is fine."""
     realm = session.environment.realm.name
     for name in (NEW_USER, f"{NEW_USER}-2"):
         delete_user(session.admin, realm, name)
-    for group in session.admin.get(f"/{realm}/groups", search=NEW_GROUP, exact="true"):
+    found = session.admin.get(f"/{realm}/groups", search=NEW_GROUP, exact="true")
+    for group in found or []:
         session.admin.delete(f"/{realm}/groups/{group['id']}")
+
+
+def remove_records(session: Session) -> None:
+    """Delete the records that the replay made; nothing there is fine."""
     bundle = {
         "resourceType": "Bundle",
         "type": "transaction",

@@ -5,8 +5,6 @@ assigned as the strategy wants it and no further, so that tags of other kinds ar
 on real devices. All ids begin alike, and are removed before and after.
 """
 
-import base64
-import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +13,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from fhirstack.checks import store
-from fhirstack.checks.fixtures import PREFIX, VERIFY_TAG, tagged
+from fhirstack.checks.fixtures import PREFIX, VERIFY_TAG, composition, configuration, tagged
 from fhirstack.checks.session import Person, Session
 from fhirstack.clients.contract import As, Strategy
 from fhirstack.clients.load import contract
@@ -76,12 +74,23 @@ def scene(session: Session, strategy: Strategy, full: int = FULL) -> Iterator[Sc
 
 
 def remove(session: Session, *strategies: Strategy) -> None:
-    """Remove what scenes and their devices made, those of killed runs too; without names, all."""
-    nobody = dict.fromkeys(SIDES, "")
-    for strategy in strategies or Strategy:
+    """Remove what scenes of these strategies and their devices made."""
+    remove_people(session, *strategies)
+    remove_records(session, *strategies)
+
+
+def remove_people(session: Session, *strategies: Strategy) -> None:
+    """Delete the users of these strategies' scenes."""
+    realm = session.environment.realm.name
+    for strategy in strategies:
         for side in SIDES:
-            realm = session.environment.realm.name
             delete_user(session.admin, realm, f"{app_of(strategy)}-{side}")
+
+
+def remove_records(session: Session, *strategies: Strategy) -> None:
+    """Delete the records of these strategies' scenes, and what their devices wrote."""
+    nobody = dict.fromkeys(SIDES, "")
+    for strategy in strategies:
         made = [name_of(resource) for resource in resources(strategy, nobody)]
         given = values(session, strategy, nobody, "", FULLEST)
         store.remove(session, [*made, *written(contract("android"), given)])
@@ -188,7 +197,6 @@ def resources(strategy: Strategy, users: Mapping[str, str]) -> list[Resource]:
 
 def application(app: str, strategy: Strategy) -> list[Resource]:
     """Return an application's configuration: one record of each type that the app fetches."""
-    config = {"appId": app, "configType": "application", "syncStrategy": [strategy.value]}
     kinds: dict[str, Resource] = {
         "Questionnaire": {"status": "active", "item": [{"linkId": "a", "type": "string"}]},
         "StructureMap": {
@@ -204,7 +212,7 @@ def application(app: str, strategy: Strategy) -> list[Resource]:
         "Measure": {"status": "active", "url": f"http://fhirstack.org/Measure/{app}"},
         "Basic": {"code": {"text": "configuration"}},
         "Parameters": {"parameter": [{"name": "a", "valueString": "b"}]},
-        "Binary": {"contentType": "application/json", "data": _base64(json.dumps(config))},
+        "Binary": configuration(app, strategy.value),
         "List": {
             "status": "current",
             "mode": "working",
@@ -216,26 +224,12 @@ def application(app: str, strategy: Strategy) -> list[Resource]:
     }
     found = [{"resourceType": kind, "id": app, **more} for kind, more in kinds.items()]
     sections = [{"title": kind, "focus": _focus(kind, app)} for kind in kinds]
-    return [*found, _composition(app, sections)]
+    return [*found, composition(app, sections)]
 
 
 def _focus(kind: str, app: str) -> Resource:
     name = "application" if kind == "Binary" else kind.lower()
     return {"reference": f"{kind}/{app}", "identifier": {"value": name}}
-
-
-def _composition(app: str, sections: list[Resource]) -> Resource:
-    return {
-        "resourceType": "Composition",
-        "id": app,
-        "identifier": {"use": "official", "value": app},
-        "status": "final",
-        "type": {"text": "application configuration"},
-        "date": "2026-01-01",
-        "author": [{"display": "fhirstack verify"}],
-        "title": "fhirstack verify",
-        "section": sections,
-    }
 
 
 def assignment(strategy: Strategy, name: str, user_id: str) -> list[Resource]:
@@ -283,10 +277,6 @@ def records(strategy: Strategy, name: str) -> list[Resource]:
         for kind, more in kinds.items()
         for number in (1, 2, 3)
     ]
-
-
-def _base64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 def _person(session: Session, username: str, app: str) -> Person:

@@ -13,6 +13,7 @@ from fhirstack.checks.check import Check, FailedError, SkippedError, require, st
 from fhirstack.checks.http2 import Http2, trust
 from fhirstack.checks.session import Session
 from fhirstack.model.site import Kind, WebService
+from fhirstack.patience import HANG_SECONDS
 from fhirstack.services.edge import GATEWAY_PREFIX
 
 LEFT_DAYS = 14
@@ -53,7 +54,7 @@ def certificates(session: Session) -> str:
     for name in _names(session):
         try:
             with (
-                socket.create_connection((name, port), timeout=10) as plain,
+                socket.create_connection((name, port), timeout=HANG_SECONDS) as plain,
                 context.wrap_socket(plain, server_hostname=name) as secure,
             ):
                 certificate = secure.getpeercert() or {}
@@ -78,7 +79,7 @@ def old_tls(session: Session) -> str:
         raise SkippedError("this machine's OpenSSL cannot speak TLS 1.1 itself") from error
     try:
         with (
-            socket.create_connection((name, port), timeout=10) as plain,
+            socket.create_connection((name, port), timeout=HANG_SECONDS) as plain,
             context.wrap_socket(plain, server_hostname=name),
         ):
             raise FailedError("TLS 1.1 is accepted")
@@ -141,7 +142,9 @@ def big_body(session: Session) -> str:
     # Only the announcement is sent: a good edge does not wait for the body.
     head = f"POST /fhir HTTP/1.1\r\nHost: {url.host}\r\nContent-Length: {limit + 1}\r\n\r\n"
     with (
-        closing(socket.create_connection((url.host, url.port or 443), timeout=10)) as plain,
+        closing(
+            socket.create_connection((url.host, url.port or 443), timeout=HANG_SECONDS)
+        ) as plain,
         context.wrap_socket(plain, server_hostname=url.host) as secure,
     ):
         secure.sendall(head.encode())
@@ -206,6 +209,9 @@ def slow_bodies(session: Session) -> str:
                 stranger.send(stream, b"{")
             after = other.ask("GET", good).status
             require(after == before, f"{service}: {after} beside slow bodies, {before} without")
+            # However slow the machine is: it did not wait until they were given up.
+            given_up = stranger.answered()
+            require(not given_up, f"{service}: others waited until {given_up} bodies were given up")
         seen.append(service)
     return f"100 unfinished bodies each, and others were served: {', '.join(seen)}"
 
@@ -215,7 +221,8 @@ def _http2(session: Session, service: WebService) -> Http2:
     context = trust(
         ssl.create_default_context(cafile=str(session.authority) if session.authority else None)
     )
-    return Http2(name, (name, session.environment.edge.https_port), context)
+    address = (name, session.environment.edge.https_port)
+    return Http2(name, address, context, seconds=HANG_SECONDS)
 
 
 def closed_paths(session: Session) -> str:
@@ -298,12 +305,6 @@ CHECKS = (
     Check("edge.unknown-host", "dns.distinct", "Other names are refused", unknown_host),
     Check("edge.headers", "services.fhir-gateway", "Security headers are set", headers),
     Check("edge.big-token", "services.fhir-gateway", "Tokens with many roles pass", big_token),
-    Check(
-        "edge.refused-bodies",
-        "services.fhir-gateway",
-        "Refused bodies spoil no request",
-        refused_bodies,
-    ),
     Check("edge.slow-bodies", "services.keycloak", "Slow bodies hold no service", slow_bodies),
     Check("edge.big-body", "services.fhir-gateway", "Bodies above the limit are refused", big_body),
     Check(
@@ -318,3 +319,12 @@ CHECKS = (
     ),
     Check("edge.rate-limit", "services.keycloak", "Guessers of passwords are held", rate_limit),
 )
+ALONE = (
+    Check(
+        "edge.refused-bodies",
+        "services.fhir-gateway",
+        "Refused bodies spoil no request",
+        refused_bodies,
+    ),
+)
+"""What needs that nobody else sends requests."""

@@ -63,7 +63,7 @@ def cast(session: Session) -> Iterator[None]:
             other_observation=f"{PREFIX}-colleague",
             short_lived=_short_lived_token(session, realm),
         )
-        _send(session, [_put(resource) for resource in resources(people)])
+        _send(session, [put(resource) for resource in resources(people)])
         yield
     finally:
         session.cast = None
@@ -86,35 +86,34 @@ def resources(people: dict[str, Person]) -> list[Resource]:
 
 def application() -> list[Resource]:
     """Return an application's configuration with the CareTeam strategy."""
-    config = {"appId": PREFIX, "configType": "application", "syncStrategy": ["CareTeam"]}
-    found: list[Resource] = [
-        {
-            "resourceType": "Binary",
-            "id": PREFIX,
-            "contentType": "application/json",
-            "data": base64.b64encode(json.dumps(config).encode()).decode(),
-        },
-        {
-            "resourceType": "Composition",
-            "id": PREFIX,
-            "identifier": {"use": "official", "value": PREFIX},
-            "status": "final",
-            "type": {"text": "application configuration"},
-            "date": "2026-01-01",
-            "author": [{"display": "fhirstack verify"}],
-            "title": "fhirstack verify",
-            "section": [
-                {
-                    "title": "application",
-                    "focus": {
-                        "reference": f"Binary/{PREFIX}",
-                        "identifier": {"value": "application"},
-                    },
-                }
-            ],
-        },
+    focus = {"reference": f"Binary/{PREFIX}", "identifier": {"value": "application"}}
+    section = {"title": "application", "focus": focus}
+    return [
+        tagged({"resourceType": "Binary", "id": PREFIX, **configuration(PREFIX, "CareTeam")}),
+        tagged(composition(PREFIX, [section])),
     ]
-    return [tagged(resource) for resource in found]
+
+
+def configuration(app: str, strategy: str) -> Resource:
+    """Return the content of the Binary that says by which strategy an application synchronises."""
+    config = {"appId": app, "configType": "application", "syncStrategy": [strategy]}
+    data = base64.b64encode(json.dumps(config).encode()).decode()
+    return {"contentType": "application/json", "data": data}
+
+
+def composition(app: str, sections: list[Resource]) -> Resource:
+    """Return the Composition that names all of an application's configuration."""
+    return {
+        "resourceType": "Composition",
+        "id": app,
+        "identifier": {"use": "official", "value": app},
+        "status": "final",
+        "type": {"text": "application configuration"},
+        "date": "2026-01-01",
+        "author": [{"display": "fhirstack verify"}],
+        "title": "fhirstack verify",
+        "section": sections,
+    }
 
 
 def place() -> Resource:
@@ -133,15 +132,7 @@ def side_resources(side: str, user_id: str) -> list[Resource]:
             "active": True,
         },
         care_team(own, [f"Practitioner/{own}"]),
-        {
-            "resourceType": "Observation",
-            "id": own,
-            "meta": {"tag": [{"system": TAG, "code": own}]},
-            "status": "final",
-            "code": {"text": "weight"},
-            "subject": {"reference": f"Patient/{own}"},
-            "valueQuantity": {"value": 12, "unit": "kg"},
-        },
+        observation(own, own),
     ]
     return [patient(own, own), *(tagged(resource) for resource in found)]
 
@@ -184,6 +175,19 @@ def patient(name: str, team: str) -> Resource:
     )
 
 
+def observation(name: str, team: str) -> Resource:
+    """Return an observation of the patient of this name, with a care team's tag."""
+    return {
+        "resourceType": "Observation",
+        "id": name,
+        "meta": {"tag": [{"system": TAG, "code": team}]},
+        "status": "final",
+        "code": {"text": "weight"},
+        "subject": {"reference": f"Patient/{name}"},
+        "valueQuantity": {"value": 12, "unit": "kg"},
+    }
+
+
 def household(team: str) -> Resource:
     """Return the bundle with which a health worker's app registers a household."""
     tag = {"tag": [{"system": TAG, "code": team}, VERIFY_TAG]}
@@ -201,11 +205,12 @@ def household(team: str) -> Resource:
     return {
         "resourceType": "Bundle",
         "type": "transaction",
-        "entry": [_put(resource) for resource in [*members, group]],
+        "entry": [put(resource) for resource in [*members, group]],
     }
 
 
-def _put(resource: Resource) -> Resource:
+def put(resource: Resource) -> Resource:
+    """Return the entry of a bundle that writes a record."""
     url = f"{resource['resourceType']}/{resource['id']}"
     return {"resource": resource, "request": {"method": "PUT", "url": url}}
 
@@ -282,11 +287,21 @@ _ORDER = (
 
 def remove(session: Session) -> None:
     """Delete every user and record of the checks; nothing there is fine."""
+    remove_people(session)
+    remove_records(session)
+
+
+def remove_people(session: Session) -> None:
+    """Delete every user of the checks, and their client."""
     realm = session.environment.realm.name
     for name in _PEOPLE:
         delete_user(session.admin, realm, f"{PREFIX}-{name}")
-    for client in session.admin.get(f"/{realm}/clients", clientId=PREFIX):
+    for client in session.admin.get(f"/{realm}/clients", clientId=PREFIX) or []:
         session.admin.delete(f"/{realm}/clients/{client['id']}")
+
+
+def remove_records(session: Session) -> None:
+    """Delete every record of the checks."""
     names = [PREFIX, *(f"{PREFIX}-{end}" for end in ("nurse", "colleague", "household"))]
     made = ("member-1", "member-2", "created", "carried", "form", "moving", "planted")
     names += [f"{PREFIX}-{end}" for end in made]

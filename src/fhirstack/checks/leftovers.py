@@ -3,34 +3,39 @@
 Who verifies holds a lock, which ends with the process: what is there without it is left over.
 """
 
-import fcntl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
-from fhirstack.checks import devices, fixtures
+from fhirstack.checks import client_web, devices, fixtures
 from fhirstack.checks.local import session_of
+from fhirstack.checks.session import Session
+from fhirstack.clients.contract import Strategy
 from fhirstack.errors import UnreachableError, UsageError
+from fhirstack.lock import locked
 from fhirstack.planes.local.platform import Platform
 from fhirstack.services import fhir_server, keycloak
 
-_LOCK = "verify.lock"
+Removal = Callable[[Session], None]
+
+_PEOPLE: tuple[Removal, ...] = (
+    fixtures.remove_people,
+    lambda session: devices.remove_people(session, *Strategy),
+    client_web.remove_people,
+)
+_RECORDS: tuple[Removal, ...] = (
+    fixtures.remove_records,
+    lambda session: devices.remove_records(session, *Strategy),
+    client_web.remove_records,
+)
 
 
 @contextmanager
 def verifying(root: Path) -> Iterator[None]:
     """Hold the lock of a verification. Raises UsageError while another one runs."""
-    with (root / _LOCK).open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise UsageError(
-                "another verify is at work on this stack",
-                where=str(root),
-                remedy="Wait until it has ended, then run this again.",
-            ) from error
+    with locked(root / "verify.lock", "another verify is at work on this stack"):
         yield
 
 
@@ -39,14 +44,22 @@ def remove(platform: Platform) -> bool:
 
     Where Keycloak or the FHIR server does not run, or somebody verifies, nothing is done.
     """
+    return _removed(platform, _PEOPLE + _RECORDS, keycloak.NAME, fhir_server.NAME)
+
+
+def remove_people(platform: Platform) -> bool:
+    """Do so with what Keycloak holds alone, before somebody compares it with what is declared."""
+    return _removed(platform, _PEOPLE, keycloak.NAME)
+
+
+def _removed(platform: Platform, removals: tuple[Removal, ...], *needed: str) -> bool:
     runtime = platform.runtime
-    needed = [w for w in platform.workloads if w.name in {keycloak.NAME, fhir_server.NAME}]
-    if not all(runtime.ready(workload) for workload in needed):
+    if not all(runtime.ready(w) for w in platform.workloads if w.name in needed):
         return False
     try:
         with verifying(platform.stack.root), session_of(platform) as session:
-            fixtures.remove(session)
-            devices.remove(session)
+            for removal in removals:
+                removal(session)
     except (UnreachableError, UsageError, httpx.HTTPError):
         return False
     return True

@@ -2,9 +2,11 @@
 
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Event, Lock, RLock
 from typing import Any
 from urllib.parse import quote
 
@@ -12,6 +14,7 @@ import httpx
 
 from fhirstack.errors import UnreachableError
 from fhirstack.model.site import Environment
+from fhirstack.patience import HANG_SECONDS
 from fhirstack.planes.iam.admin import KeycloakAdmin
 from fhirstack.secret import Secret
 from fhirstack.services.workload import Endpoint
@@ -47,6 +50,20 @@ class Cast:
 
 
 @dataclass
+class Shared:
+    """What all checks of a session have in common, those that run at the same time too."""
+
+    tokens: dict[str, tuple[dict[str, str], float]] = field(default_factory=dict)
+    """By user name, the pipelines' under "": what came, and until when it is given out again."""
+    asking: RLock = field(default_factory=RLock)
+    """Held while a token is asked for, so that it is asked for once."""
+    needed: Counter[str] = field(default_factory=Counter)
+    """By a user's id: how many checks need that this one may log in."""
+    waking: Lock = field(default_factory=Lock)
+    stopped: Event = field(default_factory=Event)
+
+
+@dataclass
 class Session:
     """What checks are given. ``inside`` holds addresses that nobody outside may reach."""
 
@@ -61,9 +78,22 @@ class Session:
     sync: Callable[[], Mapping[str, Any]] | None = None
     """Runs the pipelines once and returns what was done; None where there is no way to."""
     cast: Cast | None = None
-    _tokens: dict[str, tuple[dict[str, str], float]] = field(default_factory=dict)
-    """By user name, the pipelines' under "": what came, and until when it is given out again."""
+    shared: Shared = field(default_factory=Shared)
     _awake: dict[str, str] = field(default_factory=dict)
+    """By user name: the ids of those whom this check woke."""
+
+    def of_one_check(self) -> "Session":
+        """Return the same session for one check, which wakes people and lets them rest again."""
+        return replace(self, _awake={})
+
+    def stop(self) -> None:
+        """Let no check go on."""
+        self.shared.stopped.set()
+
+    def go_on(self) -> None:
+        """Raise KeyboardInterrupt when the session was stopped."""
+        if self.shared.stopped.is_set():
+            raise KeyboardInterrupt
 
     @property
     def people(self) -> Cast:
@@ -84,15 +114,25 @@ class Session:
     def wake(self, person: Person) -> Person:
         """Let a person log in, until ``rest``; one who may already is left alone."""
         if person.user_id and person.username not in self._awake:
-            self._enable(person.user_id, enabled=True)
-            self._awake[person.username] = person.user_id
+            with self.shared.waking:
+                if not self.shared.needed[person.user_id]:
+                    self._enable(person.user_id, enabled=True)
+                self.shared.needed[person.user_id] += 1
+                self._awake[person.username] = person.user_id
         return person
 
     def rest(self) -> None:
-        """Let nobody log in any more: between two checks no one of the checks' people can."""
-        while self._awake:
-            _, user_id = self._awake.popitem()
-            self._enable(user_id, enabled=False)
+        """Let nobody log in any more whom no other check needs."""
+        if not self._awake:
+            return
+        _, user_id = self._awake.popitem()
+        try:
+            with self.shared.waking:
+                self.shared.needed[user_id] -= 1
+                if not self.shared.needed[user_id]:
+                    self._enable(user_id, enabled=False)
+        finally:
+            self.rest()
 
     def _enable(self, user_id: str, *, enabled: bool) -> None:
         path = f"/{quote(self.environment.realm.name)}/users/{user_id}"
@@ -127,18 +167,20 @@ class Session:
         return tokens["access_token"]
 
     def _kept(self, name: str, ask: Callable[[], httpx.Response]) -> dict[str, str]:
-        tokens, until = self._tokens.get(name, ({}, 0.0))
-        if time.monotonic() >= until:
-            asked = time.monotonic()
-            response = ask()
-            if response.status_code != 200:
-                raise UnreachableError(
-                    f"no token for {name or 'the pipelines'}: {response.status_code}"
-                    f" {response.text[:200]}"
-                )
-            tokens = response.json()
-            # Its last third is for whatever is asked with it on a slow machine.
-            self._tokens[name] = tokens, asked + int(tokens["expires_in"]) * 2 / 3
+        with self.shared.asking:
+            tokens, until = self.shared.tokens.get(name, ({}, 0.0))
+            if time.monotonic() >= until:
+                asked = time.monotonic()
+                response = ask()
+                if response.status_code != 200:
+                    raise UnreachableError(
+                        f"no token for {name or 'the pipelines'}: {response.status_code}"
+                        f" {response.text[:200]}"
+                    )
+                tokens = response.json()
+                # Its last third is for whatever is asked with it on a slow machine.
+                until = asked + int(tokens["expires_in"]) * 2 / 3
+                self.shared.tokens[name] = tokens, until
         return tokens
 
     def fhir(
@@ -167,4 +209,4 @@ class Session:
 def trusting_client(authority: Path | None) -> httpx.Client:
     """Return a client that verifies TLS, with a local authority where the environment has one."""
     context = ssl.create_default_context(cafile=str(authority) if authority else None)
-    return httpx.Client(verify=context, timeout=60, follow_redirects=False)
+    return httpx.Client(verify=context, timeout=HANG_SECONDS, follow_redirects=False)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -19,33 +19,50 @@ from fhirstack.checks import (
     web,
     writes,
 )
-from fhirstack.checks.check import Check, Result, run
+from fhirstack.checks.check import Check, Result
 from fhirstack.checks.report import count
+from fhirstack.checks.running import Lane, Stage, listed, run
 from fhirstack.checks.session import Session
 from fhirstack.errors import FhirstackError, UsageError
 from fhirstack.page.results import Verdict
 
-CHECKS: tuple[Check, ...] = (
+_PEOPLE: Lane = (
     *edge.CHECKS,
     *tokens.CHECKS,
     *records.CHECKS,
     *writes.CHECKS,
     *web.CHECKS,
-    *client_web.CHECKS,
-    *client_android.CHECKS,
-    *analytics.CHECKS,
-    *superset.CHECKS,
-    *closed.CHECKS,
     *tokens.LAST,
 )
+"""What uses the same health workers, their teams and patients, some of them changing these."""
+
+STAGES: tuple[Stage, ...] = (
+    (
+        _PEOPLE,
+        client_web.CHECKS,
+        # Each strategy has an application and people of its own.
+        *((check,) for check in client_android.CHECKS),
+        # Dashboards are compared while nothing is carried.
+        (*web.IN_BROWSER, *analytics.WRITTEN, *superset.CHECKS),
+    ),
+    # Nobody writes any more: what is counted stays, and no other request takes what is left of a
+    # refused body. What the checks left in logs is looked at last.
+    (edge.ALONE, (*analytics.CHECKS, *closed.CHECKS)),
+)
+
+CHECKS = listed(STAGES)
 
 
-def choose(patterns: list[str]) -> tuple[Check, ...]:
+def choose(patterns: list[str]) -> tuple[Stage, ...]:
     """Return the checks whose ids begin with one of the patterns. Raises UsageError for none."""
     chosen = tuple(
-        check for check in CHECKS if not patterns or any(check.id.startswith(p) for p in patterns)
+        tuple(
+            tuple(c for c in lane if not patterns or any(c.id.startswith(p) for p in patterns))
+            for lane in stage
+        )
+        for stage in STAGES
     )
-    if not chosen:
+    if not listed(chosen):
         raise UsageError(
             f"no check's id begins with {', '.join(patterns)}", remedy="`verify --list` names them."
         )
@@ -86,21 +103,21 @@ def read_record(text: str) -> Record | None:
 
 
 def verify(
-    session: Session, checks: tuple[Check, ...], shown: Callable[[Result], None]
+    session: Session, stages: tuple[Stage, ...], shown: Callable[[Result], None]
 ) -> list[Result]:
     """Run checks with the people that they need; each result is shown as it comes."""
-    results = []
+    results: list[Result] = []
+
+    def take(result: Result) -> None:
+        results.append(result)
+        shown(result)
+
     with ExitStack() as stack:
         try:
             stack.enter_context(fixtures.cast(session))
         except FhirstackError as error:
             # Without people the checks that need them fail, each by name, with this reason.
             first = Check("verify.people", "services.keycloak", "Users can be made", lambda _: "")
-            results.append(Result(first, Verdict.FAILED, str(error), 0.0))
-            shown(results[0])
-        for result in run(checks, session):
-            with suppress(FhirstackError):
-                session.rest()
-            results.append(result)
-            shown(result)
+            take(Result(first, Verdict.FAILED, str(error), 0.0))
+        run(stages, session, take)
     return results

@@ -259,19 +259,21 @@ def location_hierarchy(session: Session) -> str:
     return f"the tree below {place}, from FHIR Web's origin; without a token: 401"
 
 
-CHECKS = (
+IN_BROWSER = (
     Check("web.login", "client.web.grant", "FHIR Web's login in a browser", login),
-    Check(
-        "web.state",
-        "client.web.grant",
-        "FHIR Web takes no other state",
-        foreign_state,
-    ),
     Check(
         "web.implicit-refused",
         "client.web.no-implicit-flow",
         "No token without a code",
         implicit,
+    ),
+)
+CHECKS = (
+    Check(
+        "web.state",
+        "client.web.grant",
+        "FHIR Web takes no other state",
+        foreign_state,
     ),
     Check(
         "web.open-redirect", "services.fhir-web.redirects", "No way out by `next`", open_redirect

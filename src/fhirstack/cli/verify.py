@@ -1,5 +1,6 @@
 """The command ``verify``, and printing its results."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from fhirstack.checks import verify as checking
 from fhirstack.checks.check import Result
 from fhirstack.checks.leftovers import verifying
 from fhirstack.checks.local import session_of
+from fhirstack.checks.running import listed
 from fhirstack.cli.console import console
 from fhirstack.errors import CheckFailedError, UsageError
 from fhirstack.page.results import Verdict
@@ -44,16 +46,17 @@ def verify(
     """Prove that the platform does what the page asks: names, tokens, records, closed ports."""
     if format not in ("table", "json", "junit"):
         raise UsageError(f"no format {format}", remedy="Use table, json or junit.")
-    checks = checking.choose(only or [])
+    stages = checking.choose(only or [])
     if show_list:
-        for check in checks:
+        for check in listed(stages):
             console().print(f"{check.id:<36}{check.requirement}\n    {check.title}")
         return
     platform = open_platform(existing(name))
     shown = show if format == "table" and output is None else _quiet
+    started = time.monotonic()
     if only:
         with verifying(platform.stack.root), session_of(platform) as session:
-            results = checking.verify(session, checks, shown)
+            results = checking.verify(session, stages, shown)
     else:
         results = verify_all(platform, shown)
     if format == "json":
@@ -66,13 +69,13 @@ def verify(
         output.write_text(text, encoding="utf-8")
     elif format != "table":
         print(text, end="")
-    conclude(results)
+    conclude(results, time.monotonic() - started)
 
 
 def verify_all(platform: Platform, shown: Callable[[Result], None]) -> list[Result]:
     """Run every check, and keep what came out beside the stack."""
     with verifying(platform.stack.root), session_of(platform) as session:
-        results = checking.verify(session, checking.CHECKS, shown)
+        results = checking.verify(session, checking.STAGES, shown)
     record = checking.record_of(results).as_json()
     write_file(platform.stack.path(RECORD), record.encode(), platform.owner)
     return results
@@ -98,10 +101,9 @@ def _quiet(result: Result) -> None:
     """Print nothing: the whole report comes at the end."""
 
 
-def conclude(results: list[Result]) -> None:
-    """Print the sum. Raises CheckFailedError if a check failed."""
+def conclude(results: list[Result], seconds: float) -> None:
+    """Print the sum of a run that took ``seconds``. Raises CheckFailedError if a check failed."""
     counts = report.count(results)
-    seconds = sum(result.seconds for result in results)
     total = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _SIGNS)
     console(stderr=True).print(f"verify: {total}; {seconds:.1f} s")
     failed = [result.check.id for result in results if result.verdict is Verdict.FAILED]

@@ -10,10 +10,11 @@ from fhirstack.checks.check import (
     FailedError,
     Result,
     SkippedError,
+    looked,
     refused,
     require,
-    run,
 )
+from fhirstack.checks.running import listed
 from fhirstack.errors import UnreachableError, UsageError
 from fhirstack.page.requirements import How, requirement
 from fhirstack.page.results import Verdict
@@ -54,9 +55,8 @@ def broken(error):
 )
 def test_a_check_that_breaks_is_never_ok(error, verdict):
     fine = Check("a.c", "services.keycloak", "title", lambda session: "seen")
-    first, second = run([broken(error), fine], session=None)
-    assert first.verdict is verdict
-    assert second.verdict is Verdict.OK
+    assert looked(broken(error), session=None).verdict is verdict
+    assert looked(fine, session=None).verdict is Verdict.OK
 
 
 def response(code, body):
@@ -95,8 +95,9 @@ def test_json_has_every_result():
 
 
 def test_checks_are_chosen_by_how_their_ids_begin():
-    assert {c.id.split(".")[0] for c in verify.choose(["edge.", "closed."])} == {"edge", "closed"}
-    assert verify.choose([]) == verify.CHECKS
+    chosen = listed(verify.choose(["edge.", "closed."]))
+    assert {check.id.split(".")[0] for check in chosen} == {"edge", "closed"}
+    assert listed(verify.choose([])) == verify.CHECKS
     with pytest.raises(UsageError):
         verify.choose(["none"])
 

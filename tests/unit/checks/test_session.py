@@ -1,5 +1,7 @@
 """Tokens that are asked for again in time, and people who sleep between checks."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 import pytest
 
@@ -110,3 +112,43 @@ def test_who_was_not_made_for_the_checks_is_left_alone(made):
     made.tokens_of(Person("amina", Secret("x"), ""))
     made.rest()
     assert made.admin.writes == 0
+
+
+def test_whom_another_check_needs_stays_awake_until_that_one_ends(made):
+    first, second = made.of_one_check(), made.of_one_check()
+    first.wake(NURSE)
+    second.wake(NURSE)
+    assert made.admin.writes == 1
+    first.rest()
+    assert made.admin.enabled["id-nurse"]
+    second.rest()
+    assert not made.admin.enabled["id-nurse"]
+
+
+def test_checks_at_once_ask_for_one_token(made):
+    with ThreadPoolExecutor(8) as pool:
+        tokens = set(pool.map(lambda _: made.of_one_check().pipeline_token(), range(8)))
+    assert tokens == {"token-1"}
+
+
+def test_all_rest_also_when_one_cannot_be_put_to_sleep(made):
+    put = made.admin.put
+
+    def refuses(path, body):
+        if path.endswith("id-other"):
+            raise UnreachableError("no")
+        put(path, body)
+
+    made.wake(NURSE)
+    made.wake(OTHER)
+    made.admin.put = refuses
+    with pytest.raises(UnreachableError):
+        made.rest()
+    assert made.admin.enabled == {"id-nurse": False, "id-other": True}
+
+
+def test_a_session_that_was_stopped_goes_on_with_nothing(made):
+    made.go_on()
+    made.stop()
+    with pytest.raises(KeyboardInterrupt):
+        made.of_one_check().go_on()

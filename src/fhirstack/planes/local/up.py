@@ -59,8 +59,16 @@ class Wanted:
     fhir_web: str | None = None
 
 
-def up(name: str, wanted: Wanted, step: Step) -> Result:
-    """Make the stack of this name run as declared. Raises FhirstackError."""
+def up(
+    name: str,
+    wanted: Wanted,
+    step: Step,
+    before_realm: Callable[[Platform], object] = lambda platform: None,
+) -> Result:
+    """Make the stack of this name run as declared. Raises FhirstackError.
+
+    ``before_realm`` is called when Keycloak runs, before its realm is compared.
+    """
     owner = service_account()
     root = stack.stacks_directory() / stack.check_name(name)
     known = stack.find(name)
@@ -76,7 +84,7 @@ def up(name: str, wanted: Wanted, step: Step) -> Result:
             runtime.check_ports(found, {})
         stack.record(found, owner)
         platform = open_platform(found, make=True)
-        changes = _converge(platform, step)
+        changes = _converge(platform, step, before_realm)
     usual = wanted.port_base is not None or found.port_base == stack.FIRST_PORT_BASE
     moved = known is None and not usual
     return Result(platform, tuple(effective(changes)), _reports(changes), moved)
@@ -140,7 +148,9 @@ def _reports(changes: list[Change]) -> tuple[Change, ...]:
     return tuple(change for change in changes if change not in made)
 
 
-def _converge(platform: Platform, step: Step) -> list[Change]:
+def _converge(
+    platform: Platform, step: Step, before_realm: Callable[[Platform], object]
+) -> list[Change]:
     local = platform.runtime
     local.end_orphans()
     observed = local.observe()
@@ -172,6 +182,7 @@ def _converge(platform: Platform, step: Step) -> list[Change]:
         local.start((superset.NAME,))
     with step("Keycloak starts"):
         local.wait(keycloak.NAME)
+    before_realm(platform)
     with step("realm, clients, roles and groups"):
         changes += _identity(platform)
     with step("FHIR server starts"):
