@@ -3,9 +3,9 @@
 from collections.abc import Callable
 
 from fhirstack.checks import devices
-from fhirstack.checks.check import Check, FailedError, refused
+from fhirstack.checks.check import Check, FailedError, SkippedError, refused
 from fhirstack.checks.session import Session
-from fhirstack.clients.contract import As, Contract, Strategy
+from fhirstack.clients.contract import As, Contract, Strategy, used
 from fhirstack.clients.load import contract
 from fhirstack.clients.player import Played, play
 
@@ -13,14 +13,36 @@ SHOWN = 6
 """Failures that a check's evidence shows; the others are counted."""
 
 
+CONFIGURATION = {"site_composition", "site_version", "site_binaries", "site_binary_count"}
+PARAMETERS = {"site_parameters"}
+
+
+def of_site(app: Contract, names: set[str]) -> Contract:
+    """Return the steps that need one of these things, which a programme may not have."""
+    steps = tuple(step for step in app.steps if used(step) & set(app.may_have) & names)
+    return app.model_copy(update={"steps": steps})
+
+
+def of_device(app: Contract) -> Contract:
+    """Return the steps that need nothing of a programme."""
+    steps = tuple(step for step in app.steps if not used(step) & set(app.may_have))
+    return app.model_copy(update={"steps": steps})
+
+
 def verdict(client: Contract, played: Played) -> str:
-    """Return the evidence that all was answered as the client needs; else raise FailedError."""
+    """Return the evidence that all was sent and answered as the client needs.
+
+    Raises FailedError where it was not answered so, SkippedError where not all could be sent.
+    """
     if not played.failures:
         evidence = f"{played.requests} requests of {client.client} answered as it needs"
         wanting = sorted({name for names in played.unsent.values() for name in names})
-        reason = "; ".join(client.may_have[name] for name in wanting)
-        unsent = f"; not sent: {', '.join(played.unsent)} (here is not: {reason})"
-        return evidence + (unsent if wanting else "")
+        if wanting:
+            reason = "; ".join(client.may_have[name] for name in wanting)
+            raise SkippedError(
+                f"{evidence}; not sent: {', '.join(played.unsent)}, since here is not: {reason}"
+            )
+        return evidence
     shown = "\n".join(map(str, played.failures[:SHOWN]))
     more = len(played.failures) - SHOWN
     raise FailedError(
@@ -33,7 +55,7 @@ def android(strategy: Strategy, full: int = devices.FULL) -> Callable[[Session],
     """Return the check of a device's whole life under a sync strategy."""
 
     def look(session: Session) -> str:
-        app = contract("android")
+        app = of_device(contract("android"))
         with devices.scene(session, strategy, full) as scene:
             played = play(
                 app,
@@ -45,6 +67,19 @@ def android(strategy: Strategy, full: int = devices.FULL) -> Callable[[Session],
             evidence = verdict(app, played)
             fenced(session, scene)
         return evidence
+
+    return look
+
+
+def first_screen(names: set[str]) -> Callable[[Session], str]:
+    """Return the check of what the app asks of the programme's own application before log-in."""
+
+    def look(session: Session) -> str:
+        app = of_site(contract("android"), names)
+        values = {"fhir": session.environment.fhir_base, **devices.site_values(session)}
+        # What these steps do not use needs no value.
+        app = app.model_copy(update={"needs": {"fhir": app.needs["fhir"]}})
+        return verdict(app, play(app, values, session.http, lambda who: ""))
 
     return look
 
@@ -65,6 +100,18 @@ def fenced(session: Session, scene: devices.Scene) -> None:
 
 
 CHECKS = (
+    Check(
+        "client.android.first-screen",
+        "services.fhir-gateway",
+        "The app's first screen",
+        first_screen(CONFIGURATION),
+    ),
+    Check(
+        "client.android.parameters",
+        "services.fhir-gateway",
+        "The first screen's Parameters",
+        first_screen(PARAMETERS),
+    ),
     Check(
         "client.android.careteam",
         "services.fhir-gateway",

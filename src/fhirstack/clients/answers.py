@@ -31,9 +31,10 @@ class Page:
 
 def problems(wanted: Answer, pages: list[Page], values: Mapping[str, str]) -> list[str]:
     """Return what is not as the client needs it; nothing: all is well."""
+    statuses = [filled(str(status), values) for status in wanted.status]
     for page in pages:
-        if page.status not in wanted.status:
-            allowed = " or ".join(map(str, wanted.status))
+        if str(page.status) not in statuses:
+            allowed = " or ".join(statuses)
             return [f"answered {page.status}, not {allowed}{reason(page.body)}"]
     return [
         *(problem for page in pages for problem in _each(wanted, page, values)),

@@ -80,7 +80,8 @@ class Request(Model):
 class Answer(Model):
     """What must come back. Everything that is written must hold; nothing else is looked at."""
 
-    status: tuple[int, ...] = (200,)
+    status: tuple[int | Text, ...] = (200,)
+    """One of these; a text is one with a placeholder."""
     resource: str | None = None
     """The ``resourceType``."""
     bundle: str | None = None
@@ -158,8 +159,8 @@ def used(step: Step) -> set[str]:
     request, answer = step.request, step.answer
     texts = [
         request.url, request.headers, request.form, request.json_body, request.text,
-        list(answer.has), list(answer.lacks), list(answer.only or ()), list(answer.absent),
-        answer.entries, answer.values, answer.headers, list(step.keep.values()),
-        [list(items) for items in step.each.values()],
+        list(answer.status), list(answer.has), list(answer.lacks), list(answer.only or ()),
+        list(answer.absent), answer.entries, answer.values, answer.headers,
+        list(step.keep.values()), [list(items) for items in step.each.values()],
     ]  # fmt: skip
     return set(names(texts))

@@ -2,13 +2,14 @@
 
 from types import SimpleNamespace
 
+import httpx
 import pytest
 
 from fhirstack.checks import client_android, devices
-from fhirstack.checks.check import FailedError
+from fhirstack.checks.check import FailedError, SkippedError
 from fhirstack.clients.answers import Page, problems
 from fhirstack.clients.bodies import json_of
-from fhirstack.clients.contract import As, Strategy
+from fhirstack.clients.contract import As, Strategy, used
 from fhirstack.clients.load import contract
 from fhirstack.clients.paths import found
 from fhirstack.clients.player import Failure, Played, wires
@@ -59,6 +60,64 @@ def test_a_failed_step_fails_the_check_and_says_what_to_do():
     )
 
 
+def test_what_could_not_be_sent_makes_no_check_ok():
+    played = Played(3, unsent={"first-screen.parameters": {"site_parameters"}})
+    with pytest.raises(SkippedError, match=r"first-screen\.parameters.*Parameters"):
+        client_android.verdict(ANDROID, played)
+
+
+def test_every_step_is_in_a_check_that_sends_it():
+    """What needs something of a programme is apart: a device's life is sent whole, or fails."""
+    device = client_android.of_device(ANDROID).steps
+    assert not any(used(step) & set(ANDROID.may_have) for step in device)
+    groups = (client_android.CONFIGURATION, client_android.PARAMETERS)
+    apart = [client_android.of_site(ANDROID, names).steps for names in groups]
+    assert all(apart)
+    assert set().union(*groups) == set(ANDROID.may_have)
+    ids = [step.id for steps in (device, *apart) for step in steps]
+    assert sorted(ids) == sorted(step.id for step in ANDROID.steps)
+
+
+SITES = {
+    "nothing": ({}, {}, "not sent: first-screen.composition-version, first-screen.binaries"),
+    "a composition alone": (
+        {"public_compositions": ("c",)},
+        {"Composition": [{"id": "c", "meta": {"versionId": "1"}}]},
+        "not sent: first-screen.binaries",
+    ),
+    "binaries of another application": (
+        {"public_compositions": ("c",), "public_binaries": ("b",)},
+        {"Composition": [{"id": "other", "meta": {"versionId": "1"}}]},
+        "not sent: first-screen.composition-version",
+    ),
+}
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_a_first_screen_that_is_not_loaded_is_skipped_with_its_reason(session, site):
+    declared, held, said = SITES[site]
+
+    def answer(request):
+        entries = held.get(request.url.path.rsplit("/", 1)[-1], [])
+        if b"_history" in request.extensions.get("target", b""):
+            return httpx.Response(200, json={"resourceType": "Composition", "id": "c"})
+        if request.method == "POST":
+            entries = [{"resourceType": "Binary", "id": "b", "data": "e30="}]
+        body = {"resourceType": "Bundle", "type": "searchset"}
+        return httpx.Response(200, json=body | {"entry": [{"resource": e} for e in entries]})
+
+    application = session.environment.application.model_copy(update=declared)
+    session.environment = session.environment.model_copy(update={"application": application})
+    session.http = httpx.Client(transport=httpx.MockTransport(answer))
+    session.backend = httpx.Client(base_url="http://b", transport=httpx.MockTransport(answer))
+    for names in (client_android.CONFIGURATION, client_android.PARAMETERS):
+        with pytest.raises(SkippedError) as error:
+            client_android.first_screen(names)(session)
+        assert str(error.value).startswith(tuple("0123456789"))
+        if names is client_android.CONFIGURATION:
+            assert said in str(error.value)
+
+
 @pytest.mark.parametrize("strategy", Strategy)
 def test_the_scene_gives_all_that_the_contract_needs(session, strategy):
     values = devices.values(session, strategy, USERS, "secret", 3)
@@ -106,5 +165,6 @@ def test_every_record_has_the_tag_of_the_checks(session, strategy):
 
 
 def test_every_strategy_has_its_check():
-    assert len(client_android.CHECKS) == len(Strategy)
+    replays = [check for check in client_android.CHECKS if check.title.startswith("The app's life")]
+    assert len(replays) == len(Strategy)
     assert {step.acts for step in ANDROID.steps} <= {As.NOBODY, As.WORKER, As.COLLEAGUE}
