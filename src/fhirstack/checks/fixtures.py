@@ -18,6 +18,7 @@ from fhirstack.errors import UnreachableError
 from fhirstack.planes.iam.roles import (
     ADMINISTRATOR_GROUP,
     ANDROID_GROUP,
+    TRANSFER_GROUP,
     VIEWER_GROUP,
     WEB_CLIENT,
     WEB_GROUP,
@@ -37,6 +38,7 @@ _PEOPLE = {
     "colleague": (ANDROID_GROUP,),
     "web": (WEB_GROUP,),
     "administrator": (WEB_GROUP, ADMINISTRATOR_GROUP),
+    "mover": (WEB_GROUP, TRANSFER_GROUP),
     "viewer": (VIEWER_GROUP,),
 }
 
@@ -53,6 +55,7 @@ def cast(session: Session) -> Iterator[None]:
             colleague=people["colleague"],
             web=people["web"],
             administrator=people["administrator"],
+            mover=people["mover"],
             viewer=people["viewer"],
             app_id=PREFIX,
             team=f"{PREFIX}-nurse",

@@ -37,6 +37,7 @@ class Cast:
     colleague: Person
     web: Person
     administrator: Person
+    mover: Person
     viewer: Person
     app_id: str
     team: str

@@ -91,6 +91,34 @@ def moved_patient(session: Session) -> str:
         status_is(session.fhir("PUT", path, people.nurse, json=away), 200, what="the move")
     finally:
         _participants(session, people.other_team, "colleague")
+    _belongs_to_the_other(session, name)
+    return "who belongs to both teams moves a patient; the old team reads nothing of it any more"
+
+
+def transferred_patient(session: Session) -> str:
+    people = session.people
+    name = f"{fixtures.PREFIX}-moving"
+    path = f"Patient/{name}"
+    there = fixtures.patient(name, people.team)
+    away = fixtures.patient(name, people.other_team)
+    status_is(session.fhir("PUT", path, people.mover, json=there), 200, 201, what="the way back")
+    for person in (people.web, people.administrator, people.colleague):
+        refused(session.fhir("PUT", path, person, json=away), 403, what=f"by {person.username}")
+    # A patient moves with what was recorded of it.
+    weight = fixtures.tagged(fixtures.observation(name, people.other_team))
+    move = _transaction(fixtures.put(away), fixtures.put(weight))
+    status_is(session.fhir("POST", "", people.mover, json=move), 200, what="the move")
+    _belongs_to_the_other(session, name)
+    refused(session.fhir("GET", f"Observation/{name}", people.nurse), 403, what="its Observation")
+    status_is(session.fhir("GET", f"Observation/{name}", people.colleague), 200)
+    refused(
+        session.fhir("DELETE", path, people.mover), 403, what="a deletion by who moves patients"
+    )
+    return "who is in the group for it moves a patient; web users, administrators, others do not"
+
+
+def _belongs_to_the_other(session: Session, name: str) -> None:
+    people, path = session.people, f"Patient/{name}"
     for road in (path, f"{path}/_history/1", f"{path}/_history", f"{path}/$everything"):
         refused(session.fhir("GET", road, people.nurse), 403, what=f"the old team's GET {road}")
     found = session.fhir("GET", f"Patient?_id={name}", people.nurse)
@@ -100,7 +128,6 @@ def moved_patient(session: Session) -> str:
     require(_tag_ids(read.json()) == {people.other_team}, f"tags: {sorted(_tag_ids(read.json()))}")
     found = session.fhir("GET", f"Patient?_id={name}", people.colleague)
     require(len(found.json().get("entry", [])) == 1, "the new team's sync has not the patient")
-    return "who belongs to both teams moves a patient; the old team reads nothing of it any more"
 
 
 def _participants(session: Session, team: str, *sides: str) -> None:
@@ -182,6 +209,12 @@ def same_condition(session: Session) -> str:
 CHECKS = (
     Check("android.corrected-form", "services.fhir-gateway", "A form is corrected", corrected_form),
     Check("android.moved-patient", "services.fhir-gateway", "A patient moves", moved_patient),
+    Check(
+        "web.moved-patient",
+        "services.fhir-gateway",
+        "Who may transfer moves a patient",
+        transferred_patient,
+    ),
     Check("android.existence", "services.fhir-gateway", "Existence is not told", existence),
     Check("android.planted", "services.fhir-gateway", "Nobody assigns a colleague", planted),
     Check("web.same-condition", "services.fhir-gateway", "One resource, one entry", same_condition),

@@ -218,3 +218,14 @@ def test_health_workers_delete_what_the_app_deletes_and_nothing_else():
     assert deleted == {"DELETE_MEASUREREPORT", "DELETE_RELATEDPERSON"}
     (few, *_) = roles.groups(("Patient", "RelatedPerson"))
     assert [n for n in few.realm_roles if n.startswith("DELETE_")] == ["DELETE_RELATEDPERSON"]
+
+
+@pytest.mark.parametrize("written", [WRITTEN, ("Patient",), ("Patient", "Schedule")])
+def test_who_moves_records_writes_what_health_workers_write_and_nobody_else_does(written):
+    web = {roles.WEB_GROUP, roles.SUPERVISOR_GROUP, roles.VIEWER_GROUP, roles.ANALYST_GROUP}
+    held = {group.name: set(group.realm_roles) for group in roles.groups(written)}
+    assert held[roles.TRANSFER_GROUP] == {roles.role("PUT", kind) for kind in written}
+    for name in web:
+        assert not {r for r in held[name] if r.startswith(("PUT_", "PATCH_", "MANAGE_", "DELETE_"))}
+    moving = {roles.role(m, "Patient") for m in ("PUT", "PATCH", "MANAGE", "DELETE")}
+    assert not held[roles.ADMINISTRATOR_GROUP] & moving

@@ -32,6 +32,7 @@ SUPERVISOR_GROUP = "SUPERVISOR"
 ADMINISTRATOR_GROUP = "ADMINISTRATOR"
 VIEWER_GROUP = "DASHBOARD_VIEWER"
 ANALYST_GROUP = "DASHBOARD_ANALYST"
+TRANSFER_GROUP = "RECORD_TRANSFER"
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH")
 
@@ -45,7 +46,7 @@ CUSTOM_ROLES = (
 )  # fmt: skip
 
 MEMBER_GROUPS = (
-    ANDROID_GROUP, WEB_GROUP, SUPERVISOR_GROUP, VIEWER_GROUP, ANALYST_GROUP,
+    ANDROID_GROUP, WEB_GROUP, SUPERVISOR_GROUP, VIEWER_GROUP, ANALYST_GROUP, TRANSFER_GROUP,
 )  # fmt: skip
 """The groups whose members ADMINISTRATOR chooses: all but its own."""
 
@@ -133,6 +134,9 @@ def groups(written: Iterable[str]) -> tuple[Group, ...]:
             ),
             {"realm-management": USER_ADMINISTRATION},
         ),
+        # Beside WEB_GROUP, whose members read all teams' records: to write them with another's tag.
+        # An administrator could do as much by belonging to both teams.
+        Group(TRANSFER_GROUP, _roles(("PUT",), written)),
         Group(VIEWER_GROUP, (SUPERSET_VIEWER,)),
         Group(ANALYST_GROUP, (SUPERSET_ANALYST,)),
     )
