@@ -71,4 +71,9 @@ def test_loading_again_changes_nothing(cli, loaded):
 
 
 def test_verify_passes_beside_a_programme(cli, loaded):
-    cli.ok("verify", "android.", "web.", "pipelines.", "anonymous.")
+    checks = ("android.", "web.", "pipelines.", "anonymous.", "client.android.first-screen")
+    answer = cli("verify", *checks, "--format", "json")
+    assert answer.code == 0, answer.text
+    verdicts = {found["id"]: found["verdict"] for found in json.loads(answer.out)}
+    # What is skipped where nothing is loaded.
+    assert verdicts["client.android.first-screen"] == "ok"

@@ -26,22 +26,30 @@ def client(admin, realm, name):
     return found
 
 
-def implicit_on(admin, realm):
-    found = client(admin, realm, "fhir-web")
-    admin.put(f"/{realm}/clients/{found['id']}", {**found, "implicitFlowEnabled": True})
-    return "clients/fhir-web"
+CLIENTS = {
+    "implicit_on": ("fhir-web", {"implicitFlowEnabled": True}),
+    "redirect_added": ("fhir-web", {"redirectUris": ["*"]}),
+    "service_account_on": ("fhir-web", {"serviceAccountsEnabled": True}),
+    "secret_changed": ("data-pipelines", {"secret": "known-to-others"}),
+    "superset_opened": ("superset", {"directAccessGrantsEnabled": True, "redirectUris": ["*"]}),
+    "admin_cli_by_password": ("admin-cli", {"enabled": True, "directAccessGrantsEnabled": True}),
+    "account_console_opened": (
+        "account-console",
+        {"redirectUris": ["*"], "implicitFlowEnabled": True},
+    ),
+}
+"""Drifts of one client's fields: the client, and what it is changed to."""
 
 
-def redirect_added(admin, realm):
-    found = client(admin, realm, "fhir-web")
-    admin.put(f"/{realm}/clients/{found['id']}", {**found, "redirectUris": ["*"]})
-    return "clients/fhir-web"
+def changed(name):
+    def drift(admin, realm):
+        where, fields = CLIENTS[name]
+        found = client(admin, realm, where)
+        admin.put(f"/{realm}/clients/{found['id']}", {**found, **fields})
+        return f"clients/{where}"
 
-
-def secret_changed(admin, realm):
-    found = client(admin, realm, "data-pipelines")
-    admin.put(f"/{realm}/clients/{found['id']}", {**found, "secret": "known-to-others"})
-    return "clients/data-pipelines"
+    drift.__name__ = name
+    return drift
 
 
 def client_deleted(admin, realm):
@@ -103,39 +111,12 @@ def scope_taken_off_a_client(admin, realm):
     return "clients/opensrp-android/default-scopes"
 
 
-def superset_opened(admin, realm):
-    found = client(admin, realm, "superset")
-    changed = {"directAccessGrantsEnabled": True, "redirectUris": ["*"]}
-    admin.put(f"/{realm}/clients/{found['id']}", {**found, **changed})
-    return "clients/superset"
-
-
 def superset_learns_no_roles(admin, realm):
     found = client(admin, realm, "superset")
     path = f"/{realm}/clients/{found['id']}/protocol-mappers/models"
     for mapper in admin.get(path):
         admin.delete(f"{path}/{mapper['id']}")
     return "clients/superset/mappers/realm roles"
-
-
-def admin_cli_by_password(admin, realm):
-    found = client(admin, realm, "admin-cli")
-    opened = {"enabled": True, "directAccessGrantsEnabled": True}
-    admin.put(f"/{realm}/clients/{found['id']}", {**found, **opened})
-    return "clients/admin-cli"
-
-
-def account_console_opened(admin, realm):
-    found = client(admin, realm, "account-console")
-    opened = {"redirectUris": ["*"], "implicitFlowEnabled": True}
-    admin.put(f"/{realm}/clients/{found['id']}", {**found, **opened})
-    return "clients/account-console"
-
-
-def service_account_on(admin, realm):
-    found = client(admin, realm, "fhir-web")
-    admin.put(f"/{realm}/clients/{found['id']}", {**found, "serviceAccountsEnabled": True})
-    return "clients/fhir-web"
 
 
 def device_grant_on(admin, realm):
@@ -208,20 +189,23 @@ def group_given_a_role(admin, realm):
     return "groups/ANDROID_PRACTITIONER"
 
 
+def given(admin, realm, holder, name):
+    """Give a group or a user a role of Keycloak's own for its realm."""
+    management = client(admin, realm, "realm-management")["id"]
+    role = admin.get(f"/{realm}/clients/{management}/roles/{name}")
+    admin.post(f"/{realm}/{holder}/role-mappings/clients/{management}", [role])
+
+
 def group_given_the_realm(admin, realm):
     (group,) = admin.get(f"/{realm}/groups", search="ADMINISTRATOR", exact="true")
-    management = client(admin, realm, "realm-management")["id"]
-    role = admin.get(f"/{realm}/clients/{management}/roles/manage-users")
-    admin.post(f"/{realm}/groups/{group['id']}/role-mappings/clients/{management}", [role])
+    given(admin, realm, f"groups/{group['id']}", "manage-users")
     return "groups/ADMINISTRATOR"
 
 
 def service_account_given_the_realm(admin, realm):
     found = client(admin, realm, "data-pipelines")
     user = admin.get(f"/{realm}/clients/{found['id']}/service-account-user")
-    management = client(admin, realm, "realm-management")["id"]
-    role = admin.get(f"/{realm}/clients/{management}/roles/realm-admin")
-    admin.post(f"/{realm}/users/{user['id']}/role-mappings/clients/{management}", [role])
+    given(admin, realm, f"users/{user['id']}", "realm-admin")
     return "clients/data-pipelines/service-account"
 
 
@@ -249,9 +233,7 @@ def name_required_again(admin, realm):
 
 
 DRIFTS = (
-    admin_cli_by_password,
-    account_console_opened,
-    service_account_on,
+    *map(changed, CLIENTS),
     device_grant_on,
     client_gives_a_role,
     scope_gives_a_role,
@@ -266,11 +248,7 @@ DRIFTS = (
     fine_permissions_off,
     administrators_permitted_more,
     name_required_again,
-    superset_opened,
     superset_learns_no_roles,
-    implicit_on,
-    redirect_added,
-    secret_changed,
     client_deleted,
     brute_force_off,
     policy_weakened,

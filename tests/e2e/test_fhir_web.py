@@ -216,7 +216,7 @@ def test_the_edge_refuses_for_it_what_it_would_not(pages):
 
 
 def test_verify_logs_in_at_it_and_all_that_its_pages_send_is_answered(running):
-    answer = running("verify", "web.", "client.web", "edge.", "--format", "json")
+    answer = running("verify", "web.", "client.web", "--format", "json")
     assert answer.code == 0, answer.text
     found = {result["id"]: result for result in json.loads(answer.out)}
     assert "by FHIR Web itself" in found["web.login"]["evidence"]

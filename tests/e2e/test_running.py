@@ -92,7 +92,7 @@ def test_down_and_up_keeps_the_data(cli):
         fhir.put("/Basic/kept", json={"resourceType": "Basic", "id": "kept", "code": {}})
     cli.ok("down")
     assert all(service["pid"] == 0 for service in cli.status().values())
-    cli.ok("up")
+    cli.converge()
     with platform_of(cli).fhir() as fhir:
         assert fhir.get("/Basic/kept").status_code == 200
         fhir.delete("/Basic/kept")

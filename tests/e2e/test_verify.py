@@ -15,26 +15,24 @@ from tests.e2e.waiting import until
 pytestmark = pytest.mark.e2e
 
 
-@pytest.fixture(scope="module")
-def results(cli):
-    answer = cli("verify", "--format", "json")
-    return {result["id"]: result for result in json.loads(answer.out)}
-
-
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
-def test_check(results, check):
-    result = results[check.id]
+def test_check(verified, check):
+    result = verified[check.id]
     if result["verdict"] == "skipped":
         pytest.skip(result["evidence"])
     assert result["verdict"] == "ok", result["evidence"]
     assert result["evidence"]
 
 
-def test_analytics_are_looked_at(results):
+def test_results_come_in_the_order_of_the_list(verified):
+    assert list(verified) == [check.id for check in CHECKS]
+
+
+def test_analytics_are_looked_at(verified):
     """They run here: nothing but a browser may be wanting."""
     skipped = [
         id
-        for id, result in results.items()
+        for id, result in verified.items()
         if id.startswith(("analytics.", "superset."))
         and result["verdict"] == "skipped"
         and not any(word in result["evidence"] for word in ("Chromium", "certutil", "playwright"))
@@ -74,11 +72,55 @@ def test_what_a_killed_run_leaves_can_do_nothing_and_goes(cli):
         assert left(admin, realm) == []
 
 
+def test_what_a_killed_run_left_is_gone_before_up_compares_the_realm(cli):
+    from fhirstack.checks import client_web, fixtures  # noqa: PLC0415
+    from tests.e2e.keycloak import administration  # noqa: PLC0415
+
+    with administration(cli) as (admin, realm):
+        admin.post(f"/{realm}/clients", {"clientId": fixtures.PREFIX})
+        admin.post(f"/{realm}/groups", {"name": client_web.NEW_GROUP})
+        admin.post(f"/{realm}/users", {"username": client_web.NEW_USER, "enabled": True})
+        text = cli.ok("up")
+        assert "Nothing changed." in text
+        assert fixtures.PREFIX not in text
+        for what in ("clients?clientId", "groups?search", "users?username"):
+            assert admin.get(f"/{realm}/{what}={fixtures.PREFIX}") == []
+
+
+def test_an_interrupted_run_leaves_nothing(cli):
+    from fhirstack.checks import devices, fixtures  # noqa: PLC0415
+    from fhirstack.clients.contract import Strategy  # noqa: PLC0415
+    from tests.e2e.keycloak import administration, platform_of  # noqa: PLC0415
+
+    with administration(cli) as (admin, realm):
+        words = [str(REPOSITORY / "fhirstack"), "verify", "client.", "--name", cli.name]
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True}
+        run = subprocess.Popen(words, start_new_session=True, **streams)
+        people = {f"{devices.app_of(strategy)}-own" for strategy in Strategy}
+
+        def at_work():
+            found = admin.get(f"/{realm}/users", search=fixtures.PREFIX, max=99)
+            awake = {user["username"] for user in found if user["enabled"]}
+            return len(people & awake) > 1 or run.poll() is not None
+
+        until(at_work, "devices of several strategies at once")
+        os.killpg(run.pid, signal.SIGINT)
+        _, said = run.communicate()
+        assert run.returncode == 130, said
+        assert "Traceback" not in said
+        assert admin.get(f"/{realm}/users", search=fixtures.PREFIX) == []
+    with platform_of(cli).fhir() as fhir:
+        for kind in ("Patient", "Practitioner", "Composition"):
+            search = {"_tag": "https://fhirstack.org/tags|verify", "_summary": "count"}
+            found = fhir.get(f"/{kind}", params=search, headers={"Cache-Control": "no-cache"})
+            assert found.json()["total"] == 0, kind
+
+
 def test_junit_counts_the_checks(cli, tmp_path):
     path = tmp_path / "verify.xml"
-    cli.ok("verify", "edge.", "--format", "junit", "--output", str(path))
+    cli.ok("verify", "tls.", "--format", "junit", "--output", str(path))
     suite = ET.parse(path).getroot()  # noqa: S314 - our own file
-    assert int(suite.get("tests", "0")) == len([c for c in CHECKS if c.id.startswith("edge.")])
+    assert int(suite.get("tests", "0")) == len([c for c in CHECKS if c.id.startswith("tls.")])
     assert suite.get("failures") == "0"
 
 
