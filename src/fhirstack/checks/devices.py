@@ -54,7 +54,8 @@ class Scene:
 def scene(session: Session, strategy: Strategy, full: int = FULL) -> Iterator[Scene]:
     """Make all that a device needs, and take it and what the device made away again."""
     app = app_of(strategy)
-    remove(session, strategy)
+    remove_people(session, strategy)
+    remove_records(session, strategy)
     try:
         people = {side: _person(session, f"{app}-{side}", app) for side in SIDES}
         ids = {side: person.user_id for side, person in people.items()}
@@ -70,13 +71,8 @@ def scene(session: Session, strategy: Strategy, full: int = FULL) -> Iterator[Sc
         )
     finally:
         session.rest()
-        remove(session, strategy)
-
-
-def remove(session: Session, *strategies: Strategy) -> None:
-    """Remove what scenes of these strategies and their devices made."""
-    remove_people(session, *strategies)
-    remove_records(session, *strategies)
+        remove_people(session, strategy)
+        remove_records(session, strategy, full=full)
 
 
 def remove_people(session: Session, *strategies: Strategy) -> None:
@@ -87,13 +83,22 @@ def remove_people(session: Session, *strategies: Strategy) -> None:
             delete_user(session.admin, realm, f"{app_of(strategy)}-{side}")
 
 
-def remove_records(session: Session, *strategies: Strategy) -> None:
-    """Delete the records of these strategies' scenes, and what their devices wrote."""
+def remove_records(session: Session, *strategies: Strategy, full: int = FULLEST) -> None:
+    """Delete the records of these strategies' scenes, and what their devices wrote.
+
+    A scene's records come in one transaction, before all that its device writes, and its
+    Composition goes last: where that one is not, nothing is.
+    """
     nobody = dict.fromkeys(SIDES, "")
     for strategy in strategies:
+        last = f"Composition/{app_of(strategy)}"
+        if session.backend.get(f"/{last}").status_code in (404, 410):
+            continue
         made = [name_of(resource) for resource in resources(strategy, nobody)]
-        given = values(session, strategy, nobody, "", FULLEST)
-        store.remove(session, [*made, *written(contract("android"), given)])
+        given = values(session, strategy, nobody, "", full)
+        names = [*made, *written(contract("android"), given)]
+        store.remove(session, (name for name in names if name != last))
+        store.remove(session, [last])
 
 
 def app_of(strategy: Strategy) -> str:

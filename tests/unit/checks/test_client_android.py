@@ -1,5 +1,6 @@
 """Checks of real clients: each step can fail, and what they make can be taken away again."""
 
+import json
 from types import SimpleNamespace
 
 import httpx
@@ -168,3 +169,57 @@ def test_every_strategy_has_its_check():
     replays = [check for check in client_android.CHECKS if check.title.startswith("The app's life")]
     assert len(replays) == len(Strategy)
     assert {step.acts for step in ANDROID.steps} <= {As.NOBODY, As.WORKER, As.COLLEAGUE}
+
+
+class Store:
+    """A FHIR server of which only what is there matters; it notes what it is asked."""
+
+    def __init__(self, names):
+        self.names, self.asked, self.deleted = set(names), 0, []
+
+    def answer(self, request):
+        self.asked += 1
+        kind, _, identifier = request.url.path.strip("/").partition("/")
+        if request.method == "POST":
+            gone = [e["request"]["url"] for e in json.loads(request.content)["entry"]]
+            self.names -= set(gone)
+            self.deleted += gone
+            entries = [{"response": {"status": "204"}} for _ in gone]
+            return httpx.Response(200, json={"entry": entries})
+        if identifier:
+            return httpx.Response(200 if f"{kind}/{identifier}" in self.names else 404)
+        ids = request.url.params["_id"].split(",")
+        found = [{"resource": {"id": i}} for i in ids if f"{kind}/{i}" in self.names]
+        return httpx.Response(200, json={"entry": found}, request=request)
+
+
+def scene_s_names(session, strategy, full):
+    values = devices.values(session, strategy, USERS, "secret", full)
+    made = [devices.name_of(resource) for resource in devices.resources(strategy, USERS)]
+    return {*made, *written(ANDROID, values)}
+
+
+@pytest.mark.parametrize("full", [3, devices.FULL, devices.FULLEST])
+@pytest.mark.parametrize("strategy", Strategy)
+def test_all_of_a_scene_is_removed_and_its_composition_last(session, strategy, full):
+    here = Store({*scene_s_names(session, strategy, full), "Patient/of-a-programme"})
+    session.backend = httpx.Client(base_url="http://b", transport=httpx.MockTransport(here.answer))
+    devices.remove_records(session, *Strategy)
+    assert here.names == {"Patient/of-a-programme"}
+    assert here.deleted[-1] == f"Composition/{devices.app_of(strategy)}"
+
+
+def test_where_nothing_is_left_that_is_seen_at_once(session):
+    here = Store({"Patient/of-a-programme"})
+    session.backend = httpx.Client(base_url="http://b", transport=httpx.MockTransport(here.answer))
+    devices.remove_records(session, *Strategy)
+    assert here.asked == len(Strategy)
+
+
+def test_a_server_that_fails_is_not_taken_for_an_empty_one(session):
+    def answer(request):
+        return httpx.Response(503, request=request)
+
+    session.backend = httpx.Client(base_url="http://b", transport=httpx.MockTransport(answer))
+    with pytest.raises(httpx.HTTPStatusError):
+        devices.remove_records(session, *Strategy)
