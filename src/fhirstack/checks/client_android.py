@@ -39,9 +39,8 @@ def verdict(client: Contract, played: Played) -> str:
         wanting = sorted({name for names in played.unsent.values() for name in names})
         if wanting:
             reason = "; ".join(client.may_have[name] for name in wanting)
-            raise SkippedError(
-                f"{evidence}; not sent: {', '.join(played.unsent)}, since here is not: {reason}"
-            )
+            sent = f"{evidence}; " if played.requests else ""
+            raise SkippedError(f"{sent}not sent: {', '.join(played.unsent)}. Not here: {reason}")
         return evidence
     shown = "\n".join(map(str, played.failures[:SHOWN]))
     more = len(played.failures) - SHOWN

@@ -114,7 +114,6 @@ def test_a_first_screen_that_is_not_loaded_is_skipped_with_its_reason(session, s
     for names in (client_android.CONFIGURATION, client_android.PARAMETERS):
         with pytest.raises(SkippedError) as error:
             client_android.first_screen(names)(session)
-        assert str(error.value).startswith(tuple("0123456789"))
         if names is client_android.CONFIGURATION:
             assert said in str(error.value)
 
