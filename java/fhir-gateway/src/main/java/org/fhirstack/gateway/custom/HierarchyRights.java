@@ -25,17 +25,17 @@ final class HierarchyRights {
     private final Lookups lookups;
     private final Assignments assignments;
     private final Remembered<String, Set<String>> assigned;
-    private final Remembered<Question, Boolean> inside;
+    private final Remembered<Question, Set<String>> open;
 
     HierarchyRights(Lookups lookups, Assignments assignments, Changes changes, Duration kept) {
         this.lookups = lookups;
         this.assignments = assignments;
         this.assigned = new Remembered<>(changes, Changes.Topic.ASSIGNMENTS, kept, MOST, ids -> 1);
-        this.inside = new Remembered<>(changes, Changes.Topic.LOCATIONS, kept, MOST, answer -> 1);
+        this.open = new Remembered<>(changes, Changes.Topic.LOCATIONS, kept, MOST, answer -> 1);
     }
 
     Map<String, Cache<?, ?>> caches() {
-        return Map.of("assigned-locations", assigned.cache(), "lineages", inside.cache());
+        return Map.of("assigned-locations", assigned.cache(), "lineages", open.cache());
     }
 
     /**
@@ -54,11 +54,29 @@ final class HierarchyRights {
         }
         if (user.android() && !user.has(User.ALL_LOCATIONS)) {
             Set<String> own = assigned(user, fresh);
-            if (!inside.get(new Question(asked, own), fresh, () -> Lineage.inside(lookups, asked, own))) {
-                throw Refusal.denied("outside", "A location is not one that you are assigned to, nor below one.");
-            }
+            return open.get(new Question(asked, own), fresh, () -> open(asked, own));
         }
         return asked;
+    }
+
+    /**
+     * What of these is the user's. An application names one root for all its users, such as the country, and its sync
+     * ends when that is refused: who works below a place gets what is below it and the user's own.
+     */
+    private Set<String> open(Set<String> asked, Set<String> own) {
+        Set<String> inside = Lineage.inside(lookups, asked, own);
+        Set<String> open = new TreeSet<>(inside);
+        for (String above : asked) {
+            if (!inside.contains(above)) {
+                Set<String> below = Lineage.inside(lookups, own, Set.of(above));
+                if (below.isEmpty()) {
+                    throw Refusal.denied("outside", "A location is not one that you are assigned to, nor below or above"
+                            + " one.");
+                }
+                open.addAll(below);
+            }
+        }
+        return Collections.unmodifiableSet(open);
     }
 
     private Set<String> assigned(User user, boolean fresh) {

@@ -7,6 +7,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.fhirstack.gateway.request.Query;
 import org.fhirstack.gateway.sync.Lookups;
 
@@ -18,8 +19,8 @@ final class Lineage {
     private Lineage() {
     }
 
-    /** True when each of these is one of those, or below one. A location that does not exist is below none. */
-    static boolean inside(Lookups lookups, Set<String> locations, Set<String> those) {
+    /** Which of these are one of those, or below one. A location that does not exist is below none. */
+    static Set<String> inside(Lookups lookups, Set<String> locations, Set<String> those) {
         Map<String, String> parents = new HashMap<>();
         Collection<String> level = locations.stream().filter(id -> !those.contains(id)).toList();
         for (int depth = 0; !level.isEmpty() && depth < DEEPEST; depth++) {
@@ -35,7 +36,7 @@ final class Lineage {
             next.removeAll(parents.keySet());
             level = next;
         }
-        return locations.stream().allMatch(id -> reaches(id, parents, those));
+        return locations.stream().filter(id -> reaches(id, parents, those)).collect(Collectors.toSet());
     }
 
     private static boolean reaches(String id, Map<String, String> parents, Set<String> those) {
