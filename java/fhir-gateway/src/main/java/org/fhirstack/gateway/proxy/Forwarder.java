@@ -133,6 +133,10 @@ public final class Forwarder {
         if (body == null || status == 204 || status == 304) {
             return;
         }
+        if (judge && RawBinary.asked(exchange.request(), verdict.outgoing())) {
+            RawBinary.send(body, response);
+            return;
+        }
         response.setContentType("application/fhir+json;charset=UTF-8");
         BaseRewriter out = new BaseRewriter(response.getOutputStream(), backendBase, exchange.base());
         if (judge && !(verdict.rule() instanceof AnswerRule.Pass) && !(verdict.rule() instanceof AnswerRule.Tagged)) {
