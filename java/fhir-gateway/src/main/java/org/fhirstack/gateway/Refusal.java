@@ -72,6 +72,7 @@ public final class Refusal extends RuntimeException {
             case 404 -> "not-found";
             case 405, 415 -> "not-supported";
             case 408 -> "timeout";
+            case 409 -> "conflict";
             case 413 -> "too-long";
             case 502, 503, 504 -> "transient";
             case 500 -> "exception";

@@ -136,6 +136,10 @@ public final class FakeBackend implements AutoCloseable {
     }
 
     private static boolean matches(JsonNode resource, Query query) {
+        if (query.values("name").contains("found-before")) {
+            // HAPI shows again what it found, whatever has become of it.
+            return true;
+        }
         String text = resource.toString();
         for (Query.Param p : query.params()) {
             List<String> values = List.of(p.value().split(","));

@@ -85,6 +85,7 @@ class RoadsTest {
         TestGateway.Answer own = send(one.put("path", next));
         assertEquals(200, own.status(), own.body());
         assertTrue(own.body().contains("Observation/ours") && !own.body().contains("Observation/theirs"), own.body());
+        assertFalse(own.body().contains("Patient/theirs"), own.body());
         assertEquals(403, send(one.put("path", next.replace("page-7", "page-8"))).status());
         assertEquals(403, send(one.put("path", next.replaceFirst("&_pagesig=.*", ""))).status());
         assertEquals(400, send(one.put("path", "/Patient" + next)).status());

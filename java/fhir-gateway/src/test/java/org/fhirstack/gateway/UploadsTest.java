@@ -19,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 /**
  * What phones and pages write: forms and their corrections, tags, moves. A case's {@code write} is short for entries: a
  * resource is a PUT, {@code patch} with {@code of} a JSON Patch as the app sends it, {@code delete} a DELETE; a tag is
- * {@code name|code}, or {@code name} alone for one without a code. {@code alone} sends its only PUT by itself.
+ * {@code name|code}, {@code name} alone for one without a code, or a Coding. {@code alone} sends its only PUT by itself.
  */
 class UploadsTest {
     private static final String TAGS = "https://smartregister.org/";
@@ -88,7 +88,7 @@ class UploadsTest {
             resource.remove("if");
             if (resource.path("meta").path("tag") instanceof ArrayNode tags) {
                 ArrayNode codings = Json.array();
-                tags.forEach(tag -> codings.add(coding(tag.asText())));
+                tags.forEach(tag -> codings.add(tag.isObject() ? tag : coding(tag.asText())));
                 ((ObjectNode) resource.path("meta")).set("tag", codings);
             }
             request.put("method", "PUT").put("url", resource.path("resourceType").asText() + (condition == null ? "/"
@@ -97,7 +97,9 @@ class UploadsTest {
         }
         if (write.has("ifMatch")) {
             request.set("ifMatch", write.path("ifMatch"));
-            ((ObjectNode) entry.path("resource")).remove("ifMatch");
+            if (entry.path("resource") instanceof ObjectNode resource) {
+                resource.remove("ifMatch");
+            }
         }
         return entry;
     }

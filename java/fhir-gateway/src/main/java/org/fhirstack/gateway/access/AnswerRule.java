@@ -45,7 +45,7 @@ public sealed interface AnswerRule {
         PLAIN,
         /** Included entries need their type's role and, for Android users, one of the user's tags. */
         INCLUDES,
-        /** As INCLUDES, for all entries. */
+        /** As INCLUDES, for all entries: what a search found can have moved since. */
         EVERYTHING,
         /** Every version must carry one of the user's tags, or the whole answer is refused. */
         HISTORY

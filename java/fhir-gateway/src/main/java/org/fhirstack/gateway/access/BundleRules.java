@@ -217,8 +217,8 @@ final class BundleRules {
         identities.add(index, write, part.asked.path("ifNoneExist").asText(null));
         judge.settle(write, states.of(write));
         part.asked.put("method", write.method);
-        if (write.ifMatch != null) {
-            part.asked.put("ifMatch", write.ifMatch);
+        if (write.ifMatch() != null) {
+            part.asked.put("ifMatch", write.ifMatch());
         }
         if (write.resource != null) {
             part.out.set("resource", write.resource);

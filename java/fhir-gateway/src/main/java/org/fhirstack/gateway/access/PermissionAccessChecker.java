@@ -138,9 +138,13 @@ public final class PermissionAccessChecker implements AccessChecker {
                 throw Refusal.denied("page-link", "Your assignments have changed; search again.");
             }
         }
-        Query forwarded = query.without(Set.of(PageLinks.PARAM));
-        return new Verdict(Outgoing.get("", page.mode() == AnswerRule.Mode.PLAIN ? forwarded
-                : forwarded.without(PARTIAL)), new AnswerRule.Pages(page), filter, Set.of(), "page");
+        Query asked = query.without(Set.of(PageLinks.PARAM));
+        Query forwarded = switch (page.mode()) {
+            case PLAIN -> asked;
+            case EVERYTHING -> Search.withTags(asked);
+            case INCLUDES, HISTORY -> asked.without(PARTIAL);
+        };
+        return new Verdict(Outgoing.get("", forwarded), new AnswerRule.Pages(page), filter, Set.of(), "page");
     }
 
     private Verdict search(Access access, String type, Query query) {

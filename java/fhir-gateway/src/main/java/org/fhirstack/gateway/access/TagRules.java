@@ -27,7 +27,10 @@ final class TagRules {
         return Tag.of(resource).stream().anyMatch(tag -> tag.id() != null && systems.contains(tag.system()));
     }
 
-    /** Writes tags of these systems as searches ask for them: the bare id, and each once. */
+    /**
+     * Writes tags of these systems as searches ask for them: the bare id, and each once. A code without a system is
+     * refused: HAPI stores in its place whatever tag it knows with that code, which may be another team's.
+     */
     static void tidy(JsonNode resource, Set<String> systems) {
         if (!(resource.path("meta").path("tag") instanceof ArrayNode tags)) {
             return;
@@ -36,6 +39,9 @@ final class TagRules {
         ArrayNode kept = Json.array();
         for (JsonNode node : tags) {
             Tag tag = Tag.of(node.path("system").asText(""), node.path("code").asText(""));
+            if (tag.system().isEmpty() && !tag.code().isEmpty()) {
+                throw Refusal.malformed("meta.tag[" + kept.size() + "] has a code and no system.");
+            }
             if (node instanceof ObjectNode coding && systems.contains(tag.system())) {
                 coding.put("system", tag.system());
                 if (tag.id() != null) {

@@ -93,18 +93,21 @@ final class WriteJudge {
     }
 
     /**
-     * A patch is judged by what it makes of the resource, and sent as that. Where the sender saw another version it goes
-     * on as it is: the backend refuses it.
+     * A patch is judged by what it makes of the resource, and sent as that. One of another version is refused here: what
+     * was not judged may not go on, the version that it names may come.
      */
     private void patch(Write write, Current current) {
         JsonNode operations = PatchRules.operations(write.resource);
-        if (operations == null || write.ifMatch != null && !write.ifMatch.replaceFirst("^W/", "").replace("\"", "")
-                .equals(current.version())) {
+        if (operations == null) {
             return;
+        }
+        if (write.expected != null && !write.expected.equals(current.version())) {
+            throw new Refusal(409, "version", "the current version is " + current.version() + ", not "
+                    + write.expected + ".");
         }
         JsonNode result = JsonPatch.apply(operations, current.resource());
         write.method = "PUT";
-        write.ifMatch = "W/\"" + current.version() + "\"";
+        write.expected = current.version();
         write.resource = result;
         if (!(result instanceof ObjectNode)) {
             throw Refusal.malformed("the patch makes no resource.");

@@ -68,7 +68,7 @@ final class WriteRules {
             judge.settle(write, judge.needsCurrent(write, snapshot[0]) ? current(write) : null);
         });
         Outgoing out = Outgoing.write("PUT", write.id == null ? write.type : write.url(), query,
-                Json.write(write.resource)).with("If-Match", write.ifMatch);
+                Json.write(write.resource)).with("If-Match", write.ifMatch());
         return written(snapshot[0] ? out.with(WriteJudge.SNAPSHOT, WriteJudge.SNAPSHOT_MODE) : out, write.type, reason)
                 .losing(Losses.of(write.resource));
     }
@@ -87,7 +87,7 @@ final class WriteRules {
             judge.bring(write);
             judge.settle(write, judge.needsCurrent(write, false) ? current(write) : null);
         });
-        return written(Outgoing.write("DELETE", url.path(), query, null).with("If-Match", write.ifMatch), url.type(),
+        return written(Outgoing.write("DELETE", url.path(), query, null).with("If-Match", write.ifMatch()), url.type(),
                 "delete");
     }
 
