@@ -52,7 +52,9 @@ final class PatchRules {
         }
         ArrayNode patch = Json.array();
         for (JsonNode operation : given) {
-            for (String place : List.of("path", "from")) {
+            // A copy only reads what is at from: phones write one for whatever equals what is there, be it the id.
+            boolean reads = operation.path("op").asText().equals("copy");
+            for (String place : reads ? List.of("path") : List.of("path", "from")) {
                 if (operation.path(place).isTextual()) {
                     pointer(operation.path(place).asText(), place.equals("path"), access);
                 }

@@ -33,8 +33,19 @@ public final class Definitions {
             return kind.compareTo(Kind.RESOURCE) < 0;
         }
 
+        /** A type that resources share, such as Coding; not a part of one resource, nor what stands beside a scalar. */
+        boolean dataType() {
+            return kind == Kind.COMPLEX && !sparse && type.indexOf('.') < 0;
+        }
+
+        /** A code and any other text are of one shape: what is copied is judged where it comes to stand. */
         boolean sameShape(Element other) {
-            return repeats == other.repeats && kind == other.kind && type.equals(other.type);
+            return repeats == other.repeats && type.equals(other.type)
+                    && (kind == other.kind || written() && other.written());
+        }
+
+        private boolean written() {
+            return kind == Kind.TEXT || kind == Kind.CODE;
         }
 
         Element single() {

@@ -18,6 +18,7 @@ import org.fhirstack.gateway.fhir.Definitions.Kind;
  * Below a contained resource, whose type a patch does not tell, it must be what some type has there.
  */
 public final class PatchStructure {
+    private static final Set<Element> TYPE_NAME = Set.of(new Element(false, Kind.CODE, "", false, ""));
     private static final Set<String> NAMES = Set.of("add", "remove", "replace", "move", "copy", "test");
 
     private PatchStructure() {
@@ -42,7 +43,9 @@ public final class PatchStructure {
             }
             case "move", "copy" -> {
                 String from = text(operation, "from", path);
-                Set<Element> here = elements(type, from, path.member("from"));
+                // A difference of two texts copies what is equal from anywhere: "Patient" also from the resourceType.
+                Set<Element> here = name.equals("copy") && last(from).equals("resourceType") ? TYPE_NAME
+                        : elements(type, from, path.member("from"));
                 if (here.stream().noneMatch(one -> there.stream().anyMatch(one::sameShape)) || last(to).equals("reference") && !last(from).equals("reference")) {
                     throw path.member("from").refuse("what stands there cannot stand at path.");
                 }

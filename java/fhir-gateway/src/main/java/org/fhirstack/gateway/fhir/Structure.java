@@ -22,8 +22,8 @@ import org.fhirstack.gateway.fhir.Definitions.Element;
  * shapes that FHIR does not have, and would see in them what was not judged.
  *
  * <p>What clients send beside FHIR and HAPI reads in one way only is written as FHIR has it, in place: no null, a lone
- * scalar in a list where FHIR has a list (FHIR Web's alias of a location), a number given as text (its quantities), codes
- * without spaces around them. So is what HAPI's parser would lose: extensions beside items that have no value.
+ * scalar or a lone value of a data type in a list where FHIR has a list (FHIR Web's alias of a location, the coding of
+ * the importer's products), a number given as text (its quantities), codes without spaces around them. So is what HAPI's parser would lose: extensions beside items that have no value.
  */
 public final class Structure {
     private static final Pattern NUMBER = Pattern.compile("-?[0-9]{1,40}(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?");
@@ -101,7 +101,7 @@ public final class Structure {
             return one(value, element, path);
         }
         if (!value.isArray()) {
-            if (!element.scalar() || value.isObject()) {
+            if (value.isObject() ? !element.dataType() : !element.scalar()) {
                 throw path.refuse("FHIR has a list here.");
             }
             return Json.array().add(one(value, element, path));
