@@ -29,6 +29,8 @@ WRITABLE = tuple(
     sorted(
         (
             *WRITTEN,
+            # The service points that the app's map makes; the gateway wants them below an own place.
+            "Location",
             "AppointmentResponse", "BodyStructure", "ClinicalImpression", "DetectedIssue",
             "DeviceRequest", "DeviceUseStatement", "FamilyMemberHistory", "ImagingStudy",
             "ImmunizationEvaluation", "ImmunizationRecommendation", "NutritionOrder", "Person",
@@ -37,6 +39,10 @@ WRITABLE = tuple(
     )
 )  # fmt: skip
 """What a site may let health workers write: records of people, stock and services."""
+
+WEB_WRITTEN = ("Encounter", "Flag", "Observation", "QuestionnaireResponse")
+"""What FHIR Web's pages write beside what administrators administer: a filled-in questionnaire, and
+what closes a flag (onaio/fhir-web ``fhir-quest-form``, ``fhir-flag``)."""
 
 ASSIGNMENT = (
     "CareTeam", "HealthcareService", "Location", "Organization", "OrganizationAffiliation",
@@ -50,7 +56,7 @@ CONFIGURATION = (
     "StructureDefinition", "StructureMap", "ValueSet",
 )  # fmt: skip
 """What the programme's applications are made of. The sync filter does not hold these types and
-those of ASSIGNMENT: no health worker may ever write them."""
+those of ASSIGNMENT: but for a Location no health worker may ever write them."""
 
 SHARED = ("Basic", "List")
 """Written by health workers, and by the programme as configuration: administrators write them too,
@@ -59,7 +65,7 @@ and what carries no tag of an assignment is the programme's."""
 POWERFUL = ("OperationDefinition", "SearchParameter", "Subscription")
 """They make the FHIR server do things for whoever wrote them."""
 
-TYPES = tuple(sorted((*WRITABLE, *ASSIGNMENT, *CONFIGURATION)))
+TYPES = tuple(sorted({*WRITABLE, *ASSIGNMENT, *CONFIGURATION}))
 """The types for which the realm has roles, and which the pipelines carry."""
 
 _REASONS = (
@@ -90,4 +96,4 @@ WritableType = Annotated[
     AfterValidator(_writable),
     WithJsonSchema({"type": "string", "enum": list(WRITABLE)}),
 ]
-"""A type that a site may let health workers write. Else an error says why it can never be one."""
+"""A type that a site may let people write. Else an error says why it can never be one."""

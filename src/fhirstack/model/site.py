@@ -31,7 +31,7 @@ from fhirstack.model.realm import (
     Tokens,
     WebClient,
 )
-from fhirstack.model.records import WRITTEN, WritableType
+from fhirstack.model.records import WEB_WRITTEN, WRITTEN, WritableType
 from fhirstack.model.types import (
     AbsolutePath,
     DnsName,
@@ -190,6 +190,11 @@ class FhirWeb(Model):
     languages: Annotated[
         tuple[Literal["en", "fr", "sw", "ar", "th", "vi"], ...], Field(min_length=1)
     ] = Field(default=("en",), description="What its pages speak; the first unless one chooses")
+    writes: tuple[WritableType, ...] = Field(
+        default=WEB_WRITTEN,
+        description="Records that administrators write in its pages: questionnaires, closed flags",
+        examples=["[QuestionnaireResponse]"],
+    )
 
     @property
     def named(self) -> bool:

@@ -213,7 +213,9 @@ class _Planner:
             for group in self.observed.get("/groups", max=MANY, briefRepresentation="false") or []
         }
         changes = []
-        declared = desired_roles.groups(self.environment.application.writes)
+        declared = desired_roles.groups(
+            self.environment.application.writes, self.environment.fhir_web.writes
+        )
         for group in declared:
             same = observed.get(group.name) or {}
             wanted = {"": group.realm_roles, **group.client_roles}

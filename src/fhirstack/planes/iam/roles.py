@@ -45,6 +45,9 @@ CUSTOM_ROLES = (
     "GET_DATAIMPORT", "POST_DATAIMPORT", "MANAGE_DATAIMPORT", MANAGE_USERS,
 )  # fmt: skip
 
+MANAGED = (*ASSIGNMENT, *CONFIGURATION, *SHARED, "Device", "Group")
+"""The types that administrators administer."""
+
 MEMBER_GROUPS = (
     ANDROID_GROUP, WEB_GROUP, SUPERVISOR_GROUP, VIEWER_GROUP, ANALYST_GROUP, TRANSFER_GROUP,
 )  # fmt: skip
@@ -97,8 +100,9 @@ class Group:
     client_roles: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def groups(written: Iterable[str]) -> tuple[Group, ...]:
-    """Return the platform's groups; health workers write the types ``written``.
+def groups(written: Iterable[str], web_written: Iterable[str] = ()) -> tuple[Group, ...]:
+    """Return the platform's groups; health workers write the types ``written``, administrators
+    those of ``web_written`` in FHIR Web, beside what they administer.
 
     Nobody belongs to both an Android and a web group.
     """
@@ -130,7 +134,8 @@ def groups(written: Iterable[str]) -> tuple[Group, ...]:
             (
                 SUPERSET_ADMINISTRATOR,
                 MANAGE_USERS,
-                *_roles(("MANAGE",), (*ASSIGNMENT, *CONFIGURATION, *SHARED, "Device", "Group")),
+                *_roles(("MANAGE",), MANAGED),
+                *_roles(("PUT",), (name for name in web_written if name not in MANAGED)),
             ),
             {"realm-management": USER_ADMINISTRATION},
         ),
