@@ -31,7 +31,7 @@ they may give (none), and neither to make groups nor to see all roles."""
 _WRITTEN = (
     "PractitionerRole", "CareTeam", "HealthcareService", "List", "Group",
     "OrganizationAffiliation", "Organization", "Location", "Practitioner", "Binary",
-    "Questionnaire", "ValueSet",
+    "Questionnaire", "ValueSet", "QuestionnaireResponse", "Observation", "Encounter", "Flag",
 )  # fmt: skip
 
 _SERVICE_POINTS = {
@@ -49,6 +49,7 @@ def replay(session: Session) -> str:
     there = session.backend.get(f"/Location/{root}").status_code == 200
     values = {
         "fhir": pages["FHIR_API_BASE_URL"],
+        "public": session.environment.fhir_base,
         "keycloak": pages["KEYCLOAK_API_BASE_URL"],
         "origin": pages["DOMAIN_NAME"],
         "root": root if there else fixtures.PREFIX,
@@ -64,6 +65,8 @@ def replay(session: Session) -> str:
         "password": secrets.token_urlsafe(24),
         **loaded(session),
         **PERMITTED,
+        "mark_system": fixtures.VERIFY_TAG["system"],
+        "mark_code": fixtures.VERIFY_TAG["code"],
     }
     remove_people(session)
     remove_records(session)
@@ -136,9 +139,10 @@ def remove_records(session: Session) -> None:
         "resourceType": "Bundle",
         "type": "transaction",
         "entry": [
-            {"request": {"method": "DELETE", "url": f"{kind}/{NEW}"}}
+            {"request": {"method": "DELETE", "url": f"{kind}/{name}"}}
             for kind in _WRITTEN
-            if session.backend.get(f"/{kind}/{NEW}").status_code == 200
+            for name in (NEW, f"{NEW}-import")
+            if session.backend.get(f"/{kind}/{name}").status_code == 200
         ],
     }
     if bundle["entry"]:

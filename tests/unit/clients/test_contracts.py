@@ -81,6 +81,7 @@ def test_each_step_of_the_real_contracts_has_a_source_and_can_be_written(client)
     given |= {name: "1" for step in found.steps for name in step.keep}
     given |= {"fhir": "https://f.example/fhir", "root": "https://f.example", "issuer": "https://k"}
     given |= {"keycloak": "https://k.example/auth/admin/realms/r", "origin": "https://w.example"}
+    given |= {"public": "https://f.example/fhir"}
     sent = [wire for step in found.steps for _, wire in wires(found, step, given)]
     assert len(sent) > len(found.steps)
     assert all(wire.url.startswith("https://") for wire in sent)
