@@ -21,6 +21,7 @@ final class PatchRules {
     private static final Set<String> PROTECTED = Set.of("meta", "id", "resourceType", "implicitRules");
     /** See {@link SharedTypes}. */
     private static final Set<String> CONTENT_JUDGED = Set.of("Group", "List", "Location");
+    private static final Pattern READABLE = Pattern.compile("/id|/resourceType|/meta/tag/[0-9]+/[a-z]+");
     private static final Pattern SEARCH = Pattern.compile("(?s)[^\\s]*[A-Z][A-Za-z]+/*\\?.*=.*");
     private static final Pattern PLAIN_PATH = Pattern.compile("[A-Z][A-Za-z]+(\\.[A-Za-z][A-Za-z0-9]*(\\[[0-9]+])?)*");
 
@@ -52,8 +53,9 @@ final class PatchRules {
         }
         ArrayNode patch = Json.array();
         for (JsonNode operation : given) {
-            // A copy only reads what is at from: phones write one for whatever equals what is there, be it the id.
-            boolean reads = operation.path("op").asText().equals("copy");
+            // A copy only reads what is at from: phones write one for whatever text equals what is there, be it the id.
+            boolean reads = operation.path("op").asText().equals("copy")
+                    && READABLE.matcher(operation.path("from").asText("")).matches();
             for (String place : reads ? List.of("path") : List.of("path", "from")) {
                 if (operation.path(place).isTextual()) {
                     pointer(operation.path(place).asText(), place.equals("path"), access);
