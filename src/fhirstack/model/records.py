@@ -29,7 +29,7 @@ WRITABLE = tuple(
     sorted(
         (
             *WRITTEN,
-            # The service points that the app's map makes; the gateway wants them below an own place.
+            # Service points that the app's map makes: the gateway wants them below an own place.
             "Location",
             "AppointmentResponse", "BodyStructure", "ClinicalImpression", "DetectedIssue",
             "DeviceRequest", "DeviceUseStatement", "FamilyMemberHistory", "ImagingStudy",

@@ -124,7 +124,11 @@ def test_administrators_write_what_the_pages_of_fhir_web_write():
 def test_a_site_may_let_health_workers_make_places():
     assert "PUT_LOCATION" not in written_by(roles.ANDROID_GROUP, WRITTEN, WEB_WRITTEN)
     chosen = written_by(roles.ANDROID_GROUP, (*WRITTEN, "Location"), WEB_WRITTEN)
-    assert "PUT_LOCATION" in chosen and "PUT_ORGANIZATION" not in chosen
+    assert "PUT_LOCATION" in chosen
+    assert "PUT_ORGANIZATION" not in chosen
+    moved = written_by(roles.TRANSFER_GROUP, (*WRITTEN, "Location"), WEB_WRITTEN)
+    assert "PUT_PATIENT" in moved
+    assert "PUT_LOCATION" not in moved
 
 
 def test_sessions_outlive_days_without_a_network():

@@ -101,10 +101,10 @@ class Group:
 
 
 def groups(written: Iterable[str], web_written: Iterable[str] = ()) -> tuple[Group, ...]:
-    """Return the platform's groups; health workers write the types ``written``, administrators
-    those of ``web_written`` in FHIR Web, beside what they administer.
+    """Return the platform's groups; health workers write the types ``written``.
 
-    Nobody belongs to both an Android and a web group.
+    Administrators write those of ``web_written`` in FHIR Web, beside what they administer. Nobody
+    belongs to both an Android and a web group.
     """
     read = {*WRITTEN, *ASSIGNMENT, *CONFIGURATION}
     return (
@@ -141,7 +141,8 @@ def groups(written: Iterable[str], web_written: Iterable[str] = ()) -> tuple[Gro
         ),
         # Beside WEB_GROUP, whose members read all teams' records: to write them with another's tag.
         # An administrator could do as much by belonging to both teams.
-        Group(TRANSFER_GROUP, _roles(("PUT",), written)),
+        # Places say who reads what: those who may move records may not move them.
+        Group(TRANSFER_GROUP, _roles(("PUT",), (n for n in written if n not in ASSIGNMENT))),
         Group(VIEWER_GROUP, (SUPERSET_VIEWER,)),
         Group(ANALYST_GROUP, (SUPERSET_ANALYST,)),
     )
