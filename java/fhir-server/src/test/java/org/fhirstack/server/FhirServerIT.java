@@ -300,6 +300,42 @@ class FhirServerIT {
         }
     }
 
+    /** What only its sender can mend is no fault of the server. */
+    @Test
+    void whatCannotBeReadIsTheSenders() throws Exception {
+        for (String search : List.of(
+                "Observation?value-quantity=1.0.0",
+                "Observation?value-quantity=1e400",
+                "Observation?value-quantity=2020-13-45",
+                "Observation?component-value-quantity=%25",
+                "Encounter?length=1.0.0",
+                "Location?near=x",
+                "Location?near=%7C",
+                "Patient?_offset=-1",
+                "Patient?name=%00")) {
+            FhirClient.Answer answer = fhir.get("/" + search);
+            assertThat(answer.status()).as(search + answer.text()).isEqualTo(400);
+            assertThat(answer.text()).contains("OperationOutcome").doesNotContainIgnoringCase("select ");
+        }
+        for (String div : List.of("<p>x</p>", "<span/>", "<script>x</script>")) {
+            String body = "{\"resourceType\":\"Basic\",\"code\":{\"text\":\"x\"},\"text\":{\"status\":\"generated\",\"div\":\""
+                    + div + "\"}}";
+            FhirClient.Answer alone = fhir.send("POST", "/Basic", body);
+            assertThat(alone.status()).as(div + alone.text()).isEqualTo(400);
+            FhirClient.Answer together = fhir.send(
+                    "POST",
+                    "",
+                    bundle("{\"resource\":" + body + ",\"request\":{\"method\":\"POST\",\"url\":\"Basic\"}}"));
+            assertThat(together.status()).as(div + together.text()).isEqualTo(400);
+        }
+        String there = "{\"resourceType\":\"Basic\",\"id\":\"faults\"}";
+        assertThat(fhir.send("PUT", "/Basic/faults", there).status()).isEqualTo(201);
+        for (String version : List.of("abc", "w/\"1\"", "\"1\",\"2\"", "99999999999999999999")) {
+            FhirClient.Answer answer = fhir.send("PUT", "/Basic/faults", there, "If-Match", version);
+            assertThat(answer.status()).as(version + answer.text()).isEqualTo(400);
+        }
+    }
+
     @Test
     void originsAreThoseNamed() throws Exception {
         assertThat(fhir.get("/metadata", "Origin", "https://web.example.org")

@@ -39,6 +39,7 @@ class FhirInterceptors {
     List<Object> all() {
         List<Object> all = new ArrayList<>();
         all.add(operations);
+        all.add(new ClientFaults());
         if (rest.cors() != null) {
             all.add(new CorsInterceptor(cors(rest.cors())));
         }
