@@ -7,6 +7,7 @@ import pytest
 
 from fhirstack.checks import edge
 from fhirstack.checks.check import FailedError
+from fhirstack.checks.session import Session
 from fhirstack.model.local import local_environment
 
 
@@ -50,3 +51,34 @@ def test_who_waited_for_slow_bodies_is_named(monkeypatch, given_up, after, said)
     else:
         with pytest.raises(FailedError, match=said):
             edge.slow_bodies(session)
+
+
+class Refusing(Connection):
+    """One that refuses every body, until its caller is interrupted at the third."""
+
+    def __init__(self, session):
+        super().__init__(0, [])
+        self.session, self.bodies = session, 0
+
+    def ask(self, method, path, headers=(), body=None):
+        self.bodies += body is not None
+        if self.bodies == 3:
+            self.session.stop()
+        return SimpleNamespace(status=401 if body else 200)
+
+
+def test_refused_bodies_end_when_the_session_is_stopped(monkeypatch):
+    session = Session(
+        environment=local_environment("one", https_port=18443, http_port=18480),
+        admin=None,
+        backend=None,
+        http=None,
+        authority=None,
+        secrets={},
+        inside={},
+    )
+    connection = Refusing(session)
+    monkeypatch.setattr(edge, "_http2", lambda *_: nullcontext(connection))
+    with pytest.raises(KeyboardInterrupt):
+        edge.refused_bodies(session)
+    assert connection.bodies == 3
