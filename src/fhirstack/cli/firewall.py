@@ -10,7 +10,14 @@ from rich.table import Table
 
 from fhirstack.cli.console import console
 from fhirstack.cli.opened import Opened
-from fhirstack.cli.options import DEFAULT_FILE, EnvironmentName, Format, SiteFile, check_format
+from fhirstack.cli.options import (
+    DEFAULT_FILE,
+    EnvironmentName,
+    Format,
+    SiteFile,
+    check_format,
+    check_output,
+)
 from fhirstack.cli.progress import step
 from fhirstack.errors import CheckFailedError, UnreachableError
 from fhirstack.model.host import Role
@@ -45,6 +52,7 @@ def prove_firewall(
 ) -> None:
     """Try every port of every host from every vantage point: what is open must be the matrix."""
     check_format(format)
+    check_output(output)
     opened = Opened(file, environment, None, None)
     with step("firewall"):
         outside = [point.name for point in prove.vantages(opened.environment) if not point.root]

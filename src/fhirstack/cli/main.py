@@ -66,6 +66,12 @@ def main() -> None:
     except FhirstackError as error:
         console(stderr=True).print(f"fhirstack: {error}", style="red", markup=False)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        text = f"fhirstack: {error.filename}: {error.strerror}\n  Mend it, or name another place."
+        console(stderr=True).print(text, style="red", markup=False)
+        sys.exit(ExitCode.UNREACHABLE)
     except SystemExit as end:
         # typer makes this of Ctrl-C, without a word.
         if end.code == ExitCode.INTERRUPTED:

@@ -73,6 +73,20 @@ def check_format(format: str) -> None:
         raise UsageError(f"no format {format}", remedy="Use table or json.")
 
 
+def check_output(output: Path | None) -> None:
+    """Raise UsageError, before the work, for a file that cannot be written after it."""
+    if output is None:
+        return
+    if output.is_dir():
+        raise UsageError("a directory", where=str(output), remedy="name a file instead")
+    if not output.absolute().parent.is_dir():
+        raise UsageError(
+            "there is no such directory",
+            where=str(output.parent),
+            remedy="make it, or name another",
+        )
+
+
 def need_terminal(remedy: str) -> None:
     """Raise UsageError where nobody can be asked."""
     if not sys.stdin.isatty():

@@ -21,6 +21,7 @@ from fhirstack.cli.options import (
     HostNames,
     RoleNames,
     SiteFile,
+    check_output,
     chosen,
     open_environment,
 )
@@ -56,6 +57,7 @@ def preflight(
     output: Annotated[Path | None, typer.Option("--output", help="Write it to a file.")] = None,
 ) -> None:
     """Look at every host: is it what the page asks for? Changes nothing on the hosts."""
+    check_output(output)
     site, opened = open_environment(file, environment)
     hosts = chosen(opened, host, role)
     connections = Connections(opened, file)

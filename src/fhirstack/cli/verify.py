@@ -15,6 +15,7 @@ from fhirstack.checks.leftovers import verifying
 from fhirstack.checks.local import session_of
 from fhirstack.checks.running import listed
 from fhirstack.cli.console import console
+from fhirstack.cli.options import check_output
 from fhirstack.errors import CheckFailedError, UsageError
 from fhirstack.page.results import Verdict
 from fhirstack.planes.local import stack as stacks
@@ -46,6 +47,7 @@ def verify(
     """Prove that the platform does what the page asks: names, tokens, records, closed ports."""
     if format not in ("table", "json", "junit"):
         raise UsageError(f"no format {format}", remedy="Use table, json or junit.")
+    check_output(output)
     stages = checking.choose(only or [])
     if show_list:
         for check in listed(stages):

@@ -6,7 +6,8 @@ import sys
 import pytest
 import typer
 
-from fhirstack.cli.main import COMMANDS, application
+from fhirstack.cli.main import COMMANDS, application, main
+from fhirstack.errors import ExitCode
 
 
 def names(app):
@@ -37,3 +38,30 @@ def test_a_look_at_hosts_imports_nothing_of_the_stack_on_this_machine(word):
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
     assert done.stderr.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "told",
+    [("", "a directory"), ("nowhere/report.json", "there is no such directory")],
+)
+@pytest.mark.parametrize("command", [("verify",), ("preflight",), ("firewall", "prove")])
+def test_a_report_that_cannot_be_written_is_told_before_the_work(
+    tmp_path, capsys, monkeypatch, command, told
+):
+    place, said = told
+    monkeypatch.setattr(sys, "argv", ["fhirstack", *command, "--output", str(tmp_path / place)])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == ExitCode.USAGE
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_a_place_that_cannot_be_used_is_named_without_a_traceback(tmp_path, capsys, monkeypatch):
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("FHIRSTACK_HOME", str(file))
+    monkeypatch.setattr(sys, "argv", ["fhirstack", "status"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == ExitCode.UNREACHABLE
+    assert f"{file}/" in capsys.readouterr().err.replace("\n", "")
