@@ -16,6 +16,7 @@ from fhirstack.clients.contract import As
 from fhirstack.clients.load import contract
 from fhirstack.clients.player import play
 from fhirstack.errors import UnreachableError
+from fhirstack.model.records import WEB_WRITTEN
 from fhirstack.planes.iam.users import delete_user
 
 NEW = str(uuid5(NAMESPACE_URL, "https://fhirstack.org/verify/web"))
@@ -68,6 +69,8 @@ def replay(session: Session) -> str:
         "mark_system": fixtures.VERIFY_TAG["system"],
         "mark_code": fixtures.VERIFY_TAG["code"],
     }
+    if set(WEB_WRITTEN) <= set(session.environment.fhir_web.writes):
+        values["record"] = NEW
     remove_people(session)
     remove_records(session)
     try:
@@ -79,7 +82,9 @@ def replay(session: Session) -> str:
     failures = [str(failure) for failure in played.failures]
     require(not failures, f"{len(failures)} of {played.requests} requests: " + "; ".join(failures))
     place = "" if there else f"; its root location {root} is not there yet: its wizard makes it"
-    return f"{played.requests} requests of {contract('fhir-web').client}{place}"
+    less = f"; not sent, for fhir_web.writes has less: {', '.join(played.unsent)}"
+    unsent = less if played.unsent else ""
+    return f"{played.requests} requests of {contract('fhir-web').client}{place}{unsent}"
 
 
 def loaded(session: Session) -> dict[str, str]:
