@@ -23,7 +23,8 @@ def expected(step, here):
 
 @pytest.mark.parametrize("step", WEB.steps, ids=lambda step: step.id)
 def test_no_step_takes_both_a_refusal_and_a_success(step):
-    values = dict.fromkeys((*WEB.needs, *(n for s in WEB.steps for n in s.keep)), "1")
+    kept = (name for one in WEB.steps for name in one.keep)
+    values = dict.fromkeys((*WEB.needs, *WEB.may_have, *kept), "1")
     for value in ("200", "403", "404"):
         decided = ("service_point_types", "unicef_sections", "donors", *client_web.PERMITTED)
         for here, _ in wires(WEB, step, values | dict.fromkeys(decided, value)):
@@ -51,7 +52,8 @@ CASES = [
 @pytest.mark.parametrize(("name", "value", "status", "answers"), CASES)
 def test_the_other_answer_is_a_failure(name, value, status, answers):
     (step,) = (step for step in WEB.steps if step.id == name)
-    values = dict.fromkeys((*WEB.needs, *(n for s in WEB.steps for n in s.keep)), "1")
+    kept = (name for one in WEB.steps for name in one.keep)
+    values = dict.fromkeys((*WEB.needs, *WEB.may_have, *kept), "1")
     *_, (here, _) = wires(WEB, step, values | {value: status})
     headers = {"access-control-allow-origin": "1"}
     for code, right in answers.items():
