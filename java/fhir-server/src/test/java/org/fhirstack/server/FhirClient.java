@@ -3,6 +3,7 @@ package org.fhirstack.server;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
@@ -10,6 +11,8 @@ import java.net.http.HttpRequest.BodyPublishers;
 import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 
 /** As little of a client as the tests need. */
 final class FhirClient {
@@ -32,6 +35,19 @@ final class FhirClient {
                 throw new AssertionError("not JSON: " + text, e);
             }
         }
+    }
+
+    /** The cases of a table; texts in it are remarks. */
+    static List<JsonNode> table(String name) throws IOException {
+        List<JsonNode> cases = new ArrayList<>();
+        try (InputStream file = FhirClient.class.getResourceAsStream(name)) {
+            JSON.readTree(file).forEach(one -> {
+                if (one.isObject()) {
+                    cases.add(one);
+                }
+            });
+        }
+        return cases;
     }
 
     Answer get(String path, String... headers) throws IOException, InterruptedException {

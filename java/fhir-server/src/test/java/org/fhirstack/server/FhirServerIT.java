@@ -336,6 +336,74 @@ class FhirServerIT {
         }
     }
 
+    /** Alone, over what is stored already, in a transaction and in a batch: refused with its place, and nothing is written. */
+    @Test
+    void whatNoColumnHoldsIsRefusedWithItsPlace() throws Exception {
+        for (JsonNode one : FhirClient.table("stored-values.json")) {
+            String name = one.path("name").asText();
+            String type = "/" + one.at("/resource/resourceType").asText();
+            FhirClient.Answer fits = fhir.send("POST", type, filled(one, "fits"));
+            assertThat(fits.status()).as(name + fits.text()).isEqualTo(201);
+            if (!one.has("exceeds")) {
+                continue;
+            }
+            String url = type + "/" + fits.json().get("id").asText();
+            String exceeds = filled(one, "exceeds");
+            String entry = "{\"resource\":" + exceeds + ",\"request\":{\"method\":\"POST\",\"url\":\"" + type.substring(1) + "\"}}";
+            String batch = bundle(entry).replace("\"transaction\"", "\"batch\"");
+            JsonNode alone = fhir.send("POST", "", batch).json().at("/entry/0/response");
+            assertThat(alone.at("/status").asText()).as(name).startsWith("400");
+            assertThat(alone.at("/outcome/issue/0/diagnostics").asText()).contains(one.get("place").asText());
+            for (FhirClient.Answer answer : List.of(
+                    fhir.send("POST", type, exceeds),
+                    fhir.send("PUT", url, exceeds.replaceFirst("\\{", "{\"id\":\"" + url.substring(type.length() + 1) + "\",")),
+                    fhir.send("POST", "", bundle(entry)))) {
+                assertThat(answer.status()).as(name + answer.text()).isEqualTo(400);
+                assertThat(answer.json().at("/issue/0/diagnostics").asText())
+                        .contains(one.get("place").asText())
+                        .doesNotContainIgnoringCase("insert into", "batch entry");
+            }
+            assertThat(fhir.get(url).json().at("/meta/versionId").asText()).as(name).isEqualTo("1");
+        }
+    }
+
+    private static String filled(JsonNode one, String key) {
+        JsonNode value = one.get(key);
+        String resource = one.get("resource").toString();
+        return value.isTextual()
+                ? resource.replace("\"@\"", value.asText())
+                : resource.replace("@", "x".repeat(value.asInt()));
+    }
+
+    @Test
+    void aConditionThatNoColumnHoldsIsRefused() throws Exception {
+        String body = "{\"resourceType\":\"Patient\",\"identifier\":[{\"system\":\"http://s.example\",\"value\":\"%s\"}]}";
+        for (int length : List.of(100, 800)) {
+            String value = "v".repeat(length);
+            FhirClient.Answer answer = fhir.send(
+                    "POST", "/Patient", body.formatted(value), "If-None-Exist", "identifier=http://s.example%7C" + value);
+            assertThat(answer.status()).as(answer.text()).isEqualTo(length == 100 ? 201 : 400);
+        }
+    }
+
+    /** HAPI tried again with definitions of tags that had been undone, and what was stored had lost them. */
+    @Test
+    void aTagThatIsRefusedTakesNoOtherWithIt() throws Exception {
+        String coding = "{\"system\":\"%s\",\"code\":\"%s\",\"display\":\"%s\"}";
+        String body = "{\"resourceType\":\"Patient\",\"meta\":{\"tag\":[%s]}}";
+        String longest = "x".repeat(201);
+        for (String other : List.of(
+                coding.formatted("http://t.example", longest, "one"),
+                coding.formatted(longest, "two", "two"),
+                coding.formatted("http://t.example", "three", longest))) {
+            String fresh = coding.formatted(TAGS, UUID.randomUUID(), "Team");
+            assertThat(fhir.send("POST", "/Patient", body.formatted(fresh + "," + other)).status()).isEqualTo(400);
+            FhirClient.Answer kept = fhir.send("POST", "/Patient", body.formatted(fresh));
+            assertThat(fhir.get("/Patient/" + kept.json().get("id").asText()).json().at("/meta/tag").toString())
+                    .isEqualTo("[" + fresh + "]");
+        }
+    }
+
     @Test
     void originsAreThoseNamed() throws Exception {
         assertThat(fhir.get("/metadata", "Origin", "https://web.example.org")

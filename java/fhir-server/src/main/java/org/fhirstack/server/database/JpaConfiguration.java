@@ -4,11 +4,14 @@ import ca.uhn.fhir.context.FhirContext;
 import ca.uhn.fhir.jpa.api.config.JpaStorageSettings;
 import ca.uhn.fhir.jpa.config.HibernatePropertiesProvider;
 import ca.uhn.fhir.jpa.model.dialect.HapiFhirPostgresDialect;
+import ca.uhn.fhir.rest.server.util.ISearchParamRegistry;
 import jakarta.persistence.EntityManagerFactory;
 import java.util.Map;
 import java.util.Properties;
 import javax.sql.DataSource;
 import org.hibernate.dialect.Dialect;
+import org.hibernate.engine.spi.SessionFactoryImplementor;
+import org.springframework.beans.factory.ObjectProvider;
 import org.springframework.beans.factory.config.ConfigurableListableBeanFactory;
 import org.springframework.boot.context.properties.bind.Bindable;
 import org.springframework.boot.context.properties.bind.Binder;
@@ -67,6 +70,11 @@ public class JpaConfiguration {
     @Primary
     JpaTransactionManager transactionManager(EntityManagerFactory factory) {
         return new JpaTransactionManager(factory);
+    }
+
+    @Bean
+    StoredValueCheck storedValueCheck(EntityManagerFactory factory, ObjectProvider<ISearchParamRegistry> searches) {
+        return StoredValueCheck.of(factory.unwrap(SessionFactoryImplementor.class), searches::getObject);
     }
 
     /** HAPI would make one from the properties of the factory, which is too early to ask for. */
