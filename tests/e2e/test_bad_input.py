@@ -131,7 +131,7 @@ def test_bad_resources_and_transactions(opened, seed):
         mine = [found for kind in TYPES for found in search(opened, kind, people.team)]
         for found in mine:
             assert people.other_team not in str(found["meta"]), found
-            assert people.other_patient not in str(found), found
+            assert f"Patient/{people.other_patient}" not in str(found), found
         assert statuses.get(400, 0) > EACH / 2, statuses
         assert statuses.get(200, 0) + statuses.get(201, 0) > EACH / 20, statuses
     finally:
