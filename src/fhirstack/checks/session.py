@@ -197,7 +197,8 @@ class Session:
         """Ask the gateway at its public address. ``path`` is relative to the FHIR base."""
         if isinstance(token, Person):
             token = self.tokens_of(token)["access_token"]
-        sent = dict(headers or {})
+        # Who does not ask for FHIR gets of a Binary its content.
+        sent = {"Accept": "application/fhir+json", **(headers or {})}
         if token:
             sent["Authorization"] = f"Bearer {token}"
         if json is not None:

@@ -152,3 +152,16 @@ def test_a_session_that_was_stopped_goes_on_with_nothing(made):
     made.stop()
     with pytest.raises(KeyboardInterrupt):
         made.of_one_check().go_on()
+
+
+def test_a_request_asks_for_fhir_unless_it_says_otherwise(made):
+    asked = []
+
+    def answer(request):
+        asked.append(request.headers["Accept"])
+        return httpx.Response(200, json={})
+
+    made.http = httpx.Client(transport=httpx.MockTransport(answer))
+    made.fhir("GET", "Binary/x")
+    made.fhir("GET", "Binary/x", headers={"Accept": "image/png"})
+    assert asked == ["application/fhir+json", "image/png"]
