@@ -168,7 +168,10 @@ def together(
     made: list[Device] = []
     for device in range(count):
         run = f"{APP}-new-{side}-{count}-{number}-{device}"
-        values = {**scene.values, "fhir": base[side], "run": run}
+        # What a device uploads is in the next day's changes of its own side's team.
+        team = f"{APP}-{SIDES[side]}"
+        tags = {"team_tag": team, "strategy_code": team}
+        values = {**scene.values, **tags, "fhir": base[side], "run": run}
         unique = f"_lastUpdated=gt1990-01-01T00%3A{number:02}%3A{device:02}Z"
         made.append(Device(side, values, token, session.authority, since, unique))
     try:

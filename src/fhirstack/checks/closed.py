@@ -24,6 +24,17 @@ def inside_ports(session: Session) -> str:
     return f"all {len(found)} listening sockets of the stack's processes are on loopback"
 
 
+_REFUSALS = (
+    "password authentication failed",
+    "permission denied for database",
+    "no pg_hba.conf entry",
+    "pg_hba.conf rejects connection",
+    "is not permitted to log in",
+    "no password supplied",
+)
+"""In what words PostgreSQL and libpq refuse a user (auth.c, postinit.c, fe-auth.c)."""
+
+
 def database_roles(session: Session) -> str:
     endpoint = session.inside[postgresql.NAME, "sql"]
     own = session.secrets[keycloak.DATABASE.secret].reveal()
@@ -52,8 +63,8 @@ def database_roles(session: Session) -> str:
 
 
 def _says_no(error: psycopg.OperationalError) -> bool:
-    """Tell whether PostgreSQL itself refused: a server that is down or slow refuses nobody."""
-    return any(word in str(error) for word in ("FATAL", "no password supplied"))
+    """Tell whether PostgreSQL refused this user: down, slow, starting or full it refuses nobody."""
+    return any(word in str(error) for word in _REFUSALS)
 
 
 def redis_password(session: Session) -> str:

@@ -78,12 +78,13 @@ def corrected_form(session: Session) -> str:
     return "a draft is finished by a PATCH with a contained List; a search or a team in one: 403"
 
 
+MOVING = f"{fixtures.PREFIX}-moving"
+"""The patient who moves, and what was recorded of it."""
+
+
 def moved_patient(session: Session) -> str:
-    people = session.people
-    name = f"{fixtures.PREFIX}-moving"
-    path = f"Patient/{name}"
-    there = fixtures.patient(name, people.team)
-    away = fixtures.patient(name, people.other_team)
+    people, path = session.people, f"Patient/{MOVING}"
+    there, away = _moving(people.team), _moving(people.other_team)
     status_is(session.fhir("PUT", path, people.nurse, json=there), 200, 201)
     refused(session.fhir("PUT", path, people.nurse, json=away), 403, what="by one team alone")
     _participants(session, people.other_team, "colleague", "nurse")
@@ -91,42 +92,43 @@ def moved_patient(session: Session) -> str:
         status_is(session.fhir("PUT", path, people.nurse, json=away), 200, what="the move")
     finally:
         _participants(session, people.other_team, "colleague")
-    _belongs_to_the_other(session, name)
+    _belongs_to_the_other(session)
     return "who belongs to both teams moves a patient; the old team reads nothing of it any more"
 
 
 def transferred_patient(session: Session) -> str:
-    people = session.people
-    name = f"{fixtures.PREFIX}-moving"
-    path = f"Patient/{name}"
-    there = fixtures.patient(name, people.team)
-    away = fixtures.patient(name, people.other_team)
+    people, path = session.people, f"Patient/{MOVING}"
+    there, away = _moving(people.team), _moving(people.other_team)
     status_is(session.fhir("PUT", path, people.mover, json=there), 200, 201, what="the way back")
     for person in (people.web, people.administrator, people.colleague):
         refused(session.fhir("PUT", path, person, json=away), 403, what=f"by {person.username}")
     # A patient moves with what was recorded of it.
-    weight = fixtures.tagged(fixtures.observation(name, people.other_team))
+    weight = fixtures.tagged(fixtures.observation(MOVING, people.other_team))
     move = _transaction(fixtures.put(away), fixtures.put(weight))
     status_is(session.fhir("POST", "", people.mover, json=move), 200, what="the move")
-    _belongs_to_the_other(session, name)
-    refused(session.fhir("GET", f"Observation/{name}", people.nurse), 403, what="its Observation")
-    status_is(session.fhir("GET", f"Observation/{name}", people.colleague), 200)
+    _belongs_to_the_other(session)
+    refused(session.fhir("GET", f"Observation/{MOVING}", people.nurse), 403, what="its Observation")
+    status_is(session.fhir("GET", f"Observation/{MOVING}", people.colleague), 200)
     refused(
         session.fhir("DELETE", path, people.mover), 403, what="a deletion by who moves patients"
     )
     return "who is in the group for it moves a patient; web users, administrators, others do not"
 
 
-def _belongs_to_the_other(session: Session, name: str) -> None:
-    people, path = session.people, f"Patient/{name}"
+def _moving(team: str) -> fixtures.Resource:
+    return fixtures.patient(MOVING, team)
+
+
+def _belongs_to_the_other(session: Session) -> None:
+    people, path = session.people, f"Patient/{MOVING}"
     for road in (path, f"{path}/_history/1", f"{path}/_history", f"{path}/$everything"):
         refused(session.fhir("GET", road, people.nurse), 403, what=f"the old team's GET {road}")
-    found = session.fhir("GET", f"Patient?_id={name}", people.nurse)
+    found = session.fhir("GET", f"Patient?_id={MOVING}", people.nurse)
     require("entry" not in found.json(), "the old team's sync still has the patient")
     read = session.fhir("GET", path, people.colleague)
     status_is(read, 200, what="the new team's read")
     require(_tag_ids(read.json()) == {people.other_team}, f"tags: {sorted(_tag_ids(read.json()))}")
-    found = session.fhir("GET", f"Patient?_id={name}", people.colleague)
+    found = session.fhir("GET", f"Patient?_id={MOVING}", people.colleague)
     require(len(found.json().get("entry", [])) == 1, "the new team's sync has not the patient")
 
 

@@ -22,6 +22,9 @@ NO_ANSWERS = (
     "connection failed: Connection refused",
     "connection timeout expired",
     "connection failed: server closed the connection unexpectedly",
+    "connection failed: FATAL:  the database system is starting up",
+    "connection failed: FATAL:  the database system is shutting down",
+    "connection failed: FATAL:  sorry, too many clients already",
 )
 
 
