@@ -69,11 +69,17 @@ def test_nothing_is_installed_when_all_is_there(launcher, monkeypatch):
     ("words", "needed"),
     [
         (["up"], {"maven", "haproxy"}),
-        ([], {"maven"}),
+        (["--python"], {"maven"}),
         (["plan"], {"maven"}),
         (["plan", "-e", "production"], {"openssh-client"}),
         (["apply", "-e", "production"], {"openssh-client"}),
         (["check"], set()),
+        # Who only reads what there is needs nothing, and may not install anything.
+        ([], set()),
+        (["--help"], set()),
+        (["up", "--help"], set()),
+        (["apply", "--help"], set()),
+        (["run", "-e", "production", "--", "ls", "--help"], {"openssh-client"}),
     ],
 )
 def test_a_command_needs_what_it_uses_alone(launcher, words, needed):
