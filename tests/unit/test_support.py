@@ -6,7 +6,8 @@ from pathlib import Path
 REPOSITORY = Path(__file__).resolve().parents[2]
 GATEWAY = REPOSITORY / "java/fhir-gateway/src/main/java"
 REASON = re.compile(
-    r'(?:denied|Refusal\.token|new Refusal|entry\.reason)\((?:[\w\s=?:|]+,\s*)?(?:exists \? )?"([a-z-]+)"'
+    r"(?:denied|Refusal\.token|new Refusal|entry\.reason)"
+    r'\((?:[\w\s=?:|]+,\s*)?(?:exists \? )?"([a-z-]+)"'
 )
 SERVED = {"open", "preflight", "not-modified"}
 """What is written of requests that were not refused."""

@@ -12,7 +12,7 @@ from fhirstack.checks import leftovers
 from fhirstack.checks.check import Result
 from fhirstack.cli import changes as shown
 from fhirstack.cli.console import console
-from fhirstack.cli.options import Format, Name
+from fhirstack.cli.options import Format, Name, check_format
 from fhirstack.cli.progress import step
 from fhirstack.cli.verify import conclude, show, verified, verify_all
 from fhirstack.errors import CheckFailedError, UnreachableError, UsageError
@@ -71,13 +71,13 @@ def up(
     if last and not last.failed:
         out.print(
             f"Verified at {last.at}: {last.ok} ok, {last.skipped} skipped."
-            " Again: ./fhirstack verify"
+            f" Again: ./fhirstack verify{stacks.option(name)}"
         )
         return
     started = time.monotonic()
     with step("verify"):
         results = verify_all(result.platform, _show_if_not_ok)
-    conclude(results, time.monotonic() - started)
+    conclude(name, results, time.monotonic() - started)
 
 
 def _brought_up(name: str, wanted: bringing.Wanted) -> bringing.Result:
@@ -104,6 +104,7 @@ def _show_if_not_ok(result: Result) -> None:
 def plan_stack(name: str, format: str) -> None:
     """Show what `up` would change: files, processes, databases, realm. Changes nothing."""
     found = bringing.plan(open_platform(existing(name)))
+    remedy = f"./fhirstack up{stacks.option(name)}"
     if format == "json":
         print(
             json.dumps(
@@ -120,9 +121,9 @@ def plan_stack(name: str, format: str) -> None:
         if not found.changes and not found.unseen:
             out.print("Nothing differs.")
     if found.unseen:
-        raise UnreachableError("not everything could be looked at", remedy="./fhirstack up")
+        raise UnreachableError("not everything could be looked at", remedy=remedy)
     if effective(list(found.changes)):
-        raise CheckFailedError("there are differences", remedy="./fhirstack up")
+        raise CheckFailedError("there are differences", remedy=remedy)
 
 
 def _addresses(platform: Platform) -> Table:
@@ -150,6 +151,7 @@ def _addresses(platform: Platform) -> Table:
 
 def status(name: Name = stacks.DEFAULT_NAME, format: Format = "table") -> None:
     """Show each service: its state, memory and, if it fails, its last log lines."""
+    check_format(format)
     found = existing(name)
     services = observing.observe(found)
     if format == "json":
@@ -176,7 +178,8 @@ def status(name: Name = stacks.DEFAULT_NAME, format: Format = "table") -> None:
         if absent:
             console().print(f"fhir-web does not run: {absent}", markup=False)
     if not all(service.ready for service in services):
-        raise CheckFailedError("not every service is ready", remedy="./fhirstack up")
+        remedy = f"./fhirstack up{stacks.option(name)}"
+        raise CheckFailedError("not every service is ready", remedy=remedy)
 
 
 def logs(

@@ -4,6 +4,7 @@ A command's module is imported only where it is asked for: what brings up a stac
 takes longer to import than a look at eleven hosts takes.
 """
 
+import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -67,9 +68,15 @@ def main() -> None:
         console(stderr=True).print(f"fhirstack: {error}", style="red", markup=False)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.filename is None:
+        # A full disk is found by a write, which knows no name.
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if error.filename is None and not full:
             raise
-        text = f"fhirstack: {error.filename}: {error.strerror}\n  Mend it, or name another place."
+        where = f"{error.filename}: " if error.filename else ""
+        remedy = (
+            "Free some space, then run it again." if full else "Mend it, or name another place."
+        )
+        text = f"fhirstack: {where}{error.strerror}\n  {remedy}"
         console(stderr=True).print(text, style="red", markup=False)
         sys.exit(ExitCode.UNREACHABLE)
     except SystemExit as end:

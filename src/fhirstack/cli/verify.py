@@ -71,7 +71,7 @@ def verify(
         output.write_text(text, encoding="utf-8")
     elif format != "table":
         print(text, end="")
-    conclude(results, time.monotonic() - started)
+    conclude(name, results, time.monotonic() - started)
 
 
 def verify_all(platform: Platform, shown: Callable[[Result], None]) -> list[Result]:
@@ -103,14 +103,15 @@ def _quiet(result: Result) -> None:
     """Print nothing: the whole report comes at the end."""
 
 
-def conclude(results: list[Result], seconds: float) -> None:
+def conclude(name: str, results: list[Result], seconds: float) -> None:
     """Print the sum of a run that took ``seconds``. Raises CheckFailedError if a check failed."""
     counts = report.count(results)
     total = ", ".join(f"{counts[verdict]} {verdict}" for verdict in _SIGNS)
     console(stderr=True).print(f"verify: {total}; {seconds:.1f} s")
     failed = [result.check.id for result in results if result.verdict is Verdict.FAILED]
     if failed:
+        option = stacks.option(name)
         raise CheckFailedError(
             f"{len(failed)} checks failed: {', '.join(failed)}",
-            remedy=f"./fhirstack verify {failed[0]}; ./fhirstack logs fhir-gateway",
+            remedy=f"./fhirstack verify {failed[0]}{option}; ./fhirstack logs fhir-gateway{option}",
         )

@@ -65,3 +65,16 @@ def test_a_place_that_cannot_be_used_is_named_without_a_traceback(tmp_path, caps
         main()
     assert end.value.code == ExitCode.UNREACHABLE
     assert f"{file}/" in capsys.readouterr().err.replace("\n", "")
+
+
+@pytest.mark.parametrize("output", ["json", "junit"])
+def test_a_full_disk_is_told_without_a_traceback(capsys, monkeypatch, output):
+    monkeypatch.setattr("fhirstack.cli.verify.existing", lambda name: None)
+    monkeypatch.setattr("fhirstack.cli.verify.open_platform", lambda found: None)
+    monkeypatch.setattr("fhirstack.cli.verify.verify_all", lambda platform, shown: [])
+    words = ["fhirstack", "verify", "--format", output, "--output", "/dev/full"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == ExitCode.UNREACHABLE
+    assert "No space left" in capsys.readouterr().err

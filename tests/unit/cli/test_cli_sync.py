@@ -1,18 +1,29 @@
 """The commands' words for analytics: what is refused, with its remedy, before anything is done."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from typer.testing import CliRunner
 
+from fhirstack.checks.check import Check, Result
 from fhirstack.cli import local
 from fhirstack.cli import sync as command
 from fhirstack.cli.main import application
+from fhirstack.cli.verify import conclude
 from fhirstack.errors import FhirstackError, UsageError
+from fhirstack.model.local import local_environment
+from fhirstack.page.results import Verdict
 from fhirstack.planes.local import stack
+from fhirstack.planes.local import sync as running
+from fhirstack.planes.local import up as bringing
 from fhirstack.planes.local.account import Account, make_directory
+from fhirstack.planes.plane import Action, Change
+from fhirstack.services import pipelines
 
 OWN = Account("me", os.geteuid(), os.getegid())
 
@@ -49,11 +60,53 @@ def test_the_remedy_names_the_stack(home: Path):
     assert "--name one" in refused("sync", "--name", "one").remedy
 
 
+def remedies(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """What is said of a stack that is not well, by all commands that send a person to another."""
+    check = Check("tls.names", "tls.issuer", "Names", lambda _: "")
+    service = SimpleNamespace(
+        name="edge", state="FATAL", ready=False, pid=None, restarts=0, memory=0
+    )
+    service.failing = False
+    platform = SimpleNamespace(
+        environment=local_environment("one", https_port=1, http_port=2),
+        context=SimpleNamespace(artifacts={pipelines.PROGRAMS: "/nowhere"}),
+        stack=made(),
+    )
+    monkeypatch.setattr(local, "open_platform", lambda _: platform)
+    monkeypatch.setattr(local.observing, "observe", lambda _: [service])
+    yield refused("status", "--name", "one").remedy
+    for found in (
+        bringing.Plan((), ("iam: Keycloak is not running",)),
+        bringing.Plan((Change("local", "edge", Action.CREATE),), ()),
+    ):
+        monkeypatch.setattr(local.bringing, "plan", lambda _, found=found: found)
+        yield refused("plan", "--name", "one").remedy
+    with pytest.raises(FhirstackError) as failed:
+        conclude("one", [Result(check, Verdict.FAILED, "", 0.0)], 1.0)
+    yield failed.value.remedy
+    with pytest.raises(FhirstackError) as missing:
+        next(running.run(cast(Any, platform)))
+    yield missing.value.remedy
+
+
+def test_every_remedy_that_is_a_command_is_for_the_same_stack(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    seen = list(remedies(monkeypatch))
+    assert len(seen) == 5
+    for remedy in seen:
+        for words in remedy.split(";"):
+            assert "./fhirstack " in words
+            assert words.endswith(" --name one")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
         (("sync", "--name", "none"), "there is no stack none"),
         (("sync", "--format", "xml"), "no format xml"),
+        (("status", "--format", "xml"), "no format xml"),
+        (("plan", "--format", "xml"), "no format xml"),
         (("up", "--without", "superset"), "there is no part superset"),
         (("up", "--with", "everything"), "there is no part everything"),
         (("up", "--with", "analytics", "--without", "analytics"), "contradict"),

@@ -12,6 +12,7 @@ from fhirstack.errors import UnreachableError
 from fhirstack.planes.local.account import make_directory
 from fhirstack.planes.local.platform import Platform
 from fhirstack.planes.local.processes import MARK
+from fhirstack.planes.local.stack import option
 from fhirstack.services import pipelines
 
 Event = Mapping[str, Any]
@@ -32,12 +33,13 @@ def run(platform: Platform, *, full: bool = False, wait_seconds: int = 900) -> I
     The last event is ``done``. It waits for another run to end. When the caller stops listening
     the run is stopped. Raises UnreachableError for a run that could not begin or broke off.
     """
+    named = option(platform.stack.name)
     programs = Path(platform.context.artifacts[pipelines.PROGRAMS])
     if not programs.is_dir():
         raise UnreachableError(
             "the pipelines of this version are not set up yet",
             where=str(programs),
-            remedy="./fhirstack up",
+            remedy=f"./fhirstack up{named}",
         )
     options = [f"--wait={wait_seconds}", *(["--full"] if full else [])]
     command, environment = pipelines.process(platform.context, "run", *options)
@@ -81,10 +83,10 @@ def run(platform: Platform, *, full: bool = False, wait_seconds: int = 900) -> I
     if process.returncode == BUSY_OR_GONE:
         raise UnreachableError(
             f"nothing was carried: {last.get('error', '')}",
-            remedy="./fhirstack status; ./fhirstack logs sync",
+            remedy=f"./fhirstack status{named}; ./fhirstack logs sync{named}",
         )
     if last.get("event") != "done":
         raise UnreachableError(
             f"the runner ended with {process.returncode}\n{errors.strip()[-2000:]}",
-            remedy="./fhirstack logs sync",
+            remedy=f"./fhirstack logs sync{named}",
         )
