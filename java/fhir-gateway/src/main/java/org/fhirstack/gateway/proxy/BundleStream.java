@@ -59,25 +59,24 @@ public final class BundleStream extends OutputStream {
 
     @Override
     public void write(byte[] bytes, int offset, int length) throws IOException {
+        int end = offset + length;
         int run = offset;
-        for (int i = offset; i < offset + length; i++) {
-            byte b = bytes[i];
-            boolean aside = captured != null || skipping(b);
-            step(b);
-            if (aside || captured != null) {
-                if (i > run) {
-                    out.write(bytes, run, i - run);
-                }
-                run = i + 1;
-                if (captured != null) {
-                    captured.write(b);
+        for (int i = offset; i < end; i++) {
+            boolean aside = captured != null;
+            boolean skipped = !aside && skipping(bytes[i]);
+            step(bytes[i]);
+            if (aside) {
+                if (captureIsWhole()) {
+                    captured.write(bytes, run, i + 1 - run);
                     endOfCapture();
+                    run = i + 1;
                 }
+            } else if (captured != null || skipped) {
+                out.write(bytes, run, i - run);
+                run = skipped ? i + 1 : i;
             }
         }
-        if (offset + length > run) {
-            out.write(bytes, run, offset + length - run);
-        }
+        (captured != null ? captured : out).write(bytes, run, end - run);
     }
 
     /** Between entries the commas are written by us, as entries may be dropped. */
@@ -160,10 +159,11 @@ public final class BundleStream extends OutputStream {
         depth++;
     }
 
+    private boolean captureIsWhole() {
+        return !inString && depth <= (capturingLink ? 1 : 2);
+    }
+
     private void endOfCapture() throws IOException {
-        if (inString || depth > (capturingLink ? 1 : 2)) {
-            return;
-        }
         byte[] value = captured.toByteArray();
         captured = null;
         if (capturingLink) {

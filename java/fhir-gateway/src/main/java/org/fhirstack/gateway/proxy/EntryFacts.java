@@ -21,7 +21,17 @@ import org.fhirstack.gateway.sync.Tag;
 record EntryFacts(String mode, String type, List<Tag> tags, String written) {
     private static final Pattern LOCATION = Pattern.compile("(?:.*/)?([A-Z][A-Za-z]+)/[^/]+(?:/_history/[^/]*)?");
 
+    /** Reads a whole entry. */
     static EntryFacts read(byte[] entry) throws IOException {
+        return read(entry, false);
+    }
+
+    /** Reads no further than the resource's {@code meta}, which stands at its beginning: no mode, nothing written. */
+    static EntryFacts head(byte[] entry) throws IOException {
+        return read(entry, true);
+    }
+
+    private static EntryFacts read(byte[] entry, boolean early) throws IOException {
         String mode = "";
         String location = "";
         Resource resource = new Resource(null, List.of());
@@ -31,7 +41,10 @@ record EntryFacts(String mode, String type, List<Tag> tags, String written) {
                 String field = p.currentName();
                 JsonToken value = p.nextToken();
                 if (field.equals("resource") && value == JsonToken.START_OBJECT) {
-                    resource = Resource.read(p, false);
+                    resource = Resource.read(p, early);
+                    if (early) {
+                        break;
+                    }
                 } else if (field.equals("search") && value == JsonToken.START_OBJECT) {
                     mode = member(p, "mode");
                 } else if (field.equals("response") && value == JsonToken.START_OBJECT) {

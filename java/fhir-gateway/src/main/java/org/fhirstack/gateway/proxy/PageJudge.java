@@ -43,7 +43,10 @@ final class PageJudge {
         if (page.mode() == Mode.PLAIN) {
             return null;
         }
-        return (index, entry) -> keep(page.mode(), EntryFacts.read(entry)) ? entry : null;
+        // Every page of an Android user is judged; how an entry was found plays a part for included ones alone.
+        boolean whole = page.mode() == Mode.INCLUDES;
+        return (index, entry) -> keep(page.mode(), whole ? EntryFacts.read(entry) : EntryFacts.head(entry))
+                ? entry : null;
     }
 
     /** The judge of the answers to a batch or transaction. */
