@@ -84,6 +84,8 @@ def workload(context: Context) -> Workload:
             "SERVER_PORT": str(web.port),
             "SERVER_MAX_HTTP_REQUEST_HEADER_SIZE": f"{environment.edge.max_header_kib}KB",
             "SERVER_TOMCAT_MAX_KEEP_ALIVE_REQUESTS": "10000",
+            # The other half of the FHIR server's connections is for who reads.
+            "GATEWAY_MAX_WRITES": str(environment.fhir_server.connection_pool // 2),
             "MANAGEMENT_SERVER_ADDRESS": management.host,
             "MANAGEMENT_SERVER_PORT": str(management.port),
             "TLS_DIGEST": context.tls_digest,

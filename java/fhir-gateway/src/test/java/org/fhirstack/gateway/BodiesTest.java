@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
 class BodiesTest {
     private static final int WORKERS = 8;
     private static final int MANY = 5 * WORKERS;
+    private static final int TURNS = 4;
     private static final int LONGEST = 1 << 20;
     @TempDir
     static Path directory;
@@ -38,7 +40,8 @@ class BodiesTest {
     @BeforeAll
     static void start() throws IOException, ConfigurationException, InterruptedException {
         gateway = new TestGateway(directory, Map.of(), "--server.tomcat.threads.max=" + WORKERS,
-                "--server.tomcat.threads.min-spare=1", "--gateway.max-body=1MB", "--gateway.max-bodies=1536KB");
+                "--server.tomcat.threads.min-spare=1", "--gateway.max-body=1MB", "--gateway.max-bodies=1536KB",
+                "--gateway.max-writes=" + TURNS);
     }
 
     @AfterAll
@@ -173,6 +176,49 @@ class BodiesTest {
         write(amina, new byte[] {'}'});
         assertEquals(201, TestGateway.parse(amina.getInputStream()).status());
         assertEquals(201, waits.get(60, TimeUnit.SECONDS));
+    }
+
+    /** As many writes as users send reach the FHIR server in turns; readers never wait for them. */
+    @Test
+    void writesWaitForTheirTurn() throws Exception {
+        gateway.backend.held = new CountDownLatch(1);
+        List<String> senders = List.of("amina", "baraka", "daudi", "web");
+        for (int i = 0; i < MANY; i++) {
+            write(begin("POST /fhir/Patient", 1_000, gateway.bearer(senders.get(i % 4), "POST_PATIENT")),
+                    patient(1_000));
+        }
+        while (gateway.backend.writing.get() < TURNS) {
+            Thread.onSpinWait();
+        }
+        othersAreServed();
+        assertEquals(TURNS, gateway.backend.writing.get());
+        gateway.backend.held.countDown();
+        for (Socket socket : open) {
+            assertEquals(201, TestGateway.parse(socket.getInputStream()).status());
+        }
+    }
+
+    /** One sender has half of the turns: who writes without end does not keep others from writing. */
+    @Test
+    void oneSenderHasHalfOfTheTurns() throws Exception {
+        gateway.backend.held = new CountDownLatch(1);
+        String greedy = gateway.bearer("amina", "POST_PATIENT");
+        for (int i = 0; i < MANY; i++) {
+            write(begin("POST /fhir/Patient", 1_000, greedy), patient(1_000));
+        }
+        while (gateway.backend.writing.get() < TURNS / 2) {
+            Thread.onSpinWait();
+        }
+        write(begin("POST /fhir/Patient", 1_000, gateway.bearer("baraka", "POST_PATIENT")), patient(1_000));
+        while (gateway.backend.writing.get() < TURNS / 2 + 1) {
+            Thread.onSpinWait();
+        }
+        othersAreServed();
+        assertEquals(TURNS / 2 + 1, gateway.backend.writing.get());
+        gateway.backend.held.countDown();
+        for (Socket socket : open) {
+            assertEquals(201, TestGateway.parse(socket.getInputStream()).status());
+        }
     }
 
     @Test

@@ -14,7 +14,9 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.fhirstack.gateway.request.Query;
 
 /** As much of a FHIR server as the gateway looks at, with a token issuer beside it. It remembers what was asked. */
@@ -22,6 +24,9 @@ public final class FakeBackend implements AutoCloseable {
     private final HttpServer server;
     public final Issuer issuer;
     public final List<String> asked = Collections.synchronizedList(new ArrayList<>());
+    /** What writes wait for before they are answered. */
+    public volatile CountDownLatch held = new CountDownLatch(0);
+    public final AtomicInteger writing = new AtomicInteger();
     private final Map<String, JsonNode> store = new LinkedHashMap<>();
 
     public FakeBackend() throws IOException {
@@ -62,7 +67,17 @@ public final class FakeBackend implements AutoCloseable {
                 + (x.getRequestHeaders().containsKey("Cookie") ? "COOKIE" : ""));
         if (method.equals("GET") || path.endsWith("/_search")) {
             read(x, path.replace("/_search", ""), query);
-        } else if (path.isEmpty()) {
+            return;
+        }
+        writing.incrementAndGet();
+        try {
+            held.await();
+        } catch (InterruptedException e) {
+            throw new IOException(e);
+        } finally {
+            writing.decrementAndGet();
+        }
+        if (path.isEmpty()) {
             answer(x, 200, Json.write(answers(Json.parse(body))));
         } else {
             x.getResponseHeaders().set("Location", origin() + "/fhir/Patient/new/_history/1");

@@ -18,6 +18,7 @@ import org.fhirstack.gateway.proxy.Connection;
 import org.fhirstack.gateway.proxy.Cors;
 import org.fhirstack.gateway.proxy.Forwarder;
 import org.fhirstack.gateway.proxy.GatewayServlet;
+import org.fhirstack.gateway.proxy.Turns;
 import org.fhirstack.gateway.proxy.OutcomeValve;
 import org.fhirstack.gateway.sync.Assignments;
 import org.fhirstack.gateway.sync.Changes;
@@ -135,13 +136,15 @@ public class GatewayConfiguration {
     @Bean
     ServletRegistrationBean<GatewayServlet> gatewayServlet(Settings settings, Backend backend, IssuerKeys keys,
             Tokens tokens, SyncFilters filters, CustomEndpoints custom, Changes changes, MeterRegistry metrics,
-            @Value("${gateway.max-body}") DataSize longestBody, @Value("${gateway.max-bodies}") DataSize allBodies) {
+            @Value("${gateway.max-body}") DataSize longestBody, @Value("${gateway.max-bodies}") DataSize allBodies,
+            @Value("${gateway.max-writes}") int writesAtOnce) {
         PageLinks links = new PageLinks(settings.pageSecret());
         PermissionAccessChecker.Services services = new PermissionAccessChecker.Services(settings.allowList(),
                 settings.ignoreRules(), filters, new Existing(backend::lookup), links);
         Forwarder forwarder = new Forwarder(backend, settings.proxyTo(), changes, settings.ignoreRules(), links);
         GatewayServlet servlet = new GatewayServlet(tokens, keys, services,
-                new BodyReader((int) longestBody.toBytes(), (int) allBodies.toBytes()), forwarder, custom,
+                new BodyReader((int) longestBody.toBytes(), (int) allBodies.toBytes()), new Turns(writesAtOnce), forwarder,
+                custom,
                 new Bases(settings.publicBase(), settings.alternateBases()),
                 new Cors(settings.corsOrigins()), new Requests(metrics));
         ServletRegistrationBean<GatewayServlet> registration = new ServletRegistrationBean<>(servlet, "/*");

@@ -34,6 +34,8 @@ import org.fhirstack.gateway.access.Outgoing;
 public final class Backend implements AutoCloseable {
     private static final int CONNECTIONS = 100;
     private static final int LARGEST_LOOKUP = 16 << 20;
+    /** What goes on for longer is a client's no more: the app gives up after 120 s, the edge after 130 s. */
+    private static final Timeout SLOWEST_ANSWER = Timeout.ofSeconds(120);
 
     /** An open answer; closing it gives the connection back, or drops it when the body was not read. */
     public static final class Answer implements AutoCloseable {
@@ -103,13 +105,13 @@ public final class Backend implements AutoCloseable {
         HttpClientConnectionManager pool = PoolingHttpClientConnectionManagerBuilder.create()
                 .setMaxConnTotal(CONNECTIONS).setMaxConnPerRoute(CONNECTIONS)
                 .setDefaultConnectionConfig(ConnectionConfig.custom().setConnectTimeout(Timeout.ofSeconds(3))
-                        .setSocketTimeout(Timeout.ofSeconds(60)).setTimeToLive(TimeValue.ofMinutes(5))
+                        .setSocketTimeout(SLOWEST_ANSWER).setTimeToLive(TimeValue.ofMinutes(5))
                         .setValidateAfterInactivity(TimeValue.ofSeconds(2)).build()).build();
         client = HttpClients.custom().setConnectionManager(pool).disableRedirectHandling().disableCookieManagement()
                 .disableAuthCaching().disableContentCompression().disableDefaultUserAgent()
                 .setRetryStrategy(new StaleConnectionRetry())
-                .setDefaultRequestConfig(RequestConfig.custom().setConnectionRequestTimeout(Timeout.ofSeconds(10))
-                        .setResponseTimeout(Timeout.ofSeconds(60)).build())
+                .setDefaultRequestConfig(RequestConfig.custom().setConnectionRequestTimeout(SLOWEST_ANSWER)
+                        .setResponseTimeout(SLOWEST_ANSWER).build())
                 .evictIdleConnections(TimeValue.ofSeconds(20)).build();
         ok = timer(metrics, "answered");
         failed = timer(metrics, "failed");

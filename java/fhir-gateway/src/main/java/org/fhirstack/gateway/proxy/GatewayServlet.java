@@ -49,6 +49,7 @@ public final class GatewayServlet extends HttpServlet {
     private final transient AnonymousRules anonymous;
     private final transient PermissionAccessChecker.Services services;
     private final transient BodyReader bodies;
+    private final transient Turns turns;
     private final transient Forwarder forwarder;
     private final transient CustomEndpoints custom;
     private final transient Bases bases;
@@ -56,13 +57,14 @@ public final class GatewayServlet extends HttpServlet {
     private final transient Requests requests;
 
     public GatewayServlet(Tokens tokens, IssuerKeys keys, PermissionAccessChecker.Services services,
-            BodyReader bodies, Forwarder forwarder, CustomEndpoints custom, Bases bases, Cors cors,
+            BodyReader bodies, Turns turns, Forwarder forwarder, CustomEndpoints custom, Bases bases, Cors cors,
             Requests requests) {
         this.tokens = tokens;
         this.keys = keys;
         this.anonymous = new AnonymousRules(services.allowList());
         this.services = services;
         this.bodies = bodies;
+        this.turns = turns;
         this.forwarder = forwarder;
         this.custom = custom;
         this.bases = bases;
@@ -208,12 +210,24 @@ public final class GatewayServlet extends HttpServlet {
         AsyncContext async = exchange.request().startAsync();
         // The reader has limits of its own.
         async.setTimeout(0);
-        bodies.read(exchange.request(), async, user == null ? ANONYMOUS : user.sub(), longest,
-                body -> last(async, exchange, entry, () -> judgeAndForward(exchange, entry, parsed, user, body)),
-                problem -> last(async, exchange, entry, () -> {
-                    Connection.of(exchange.request()).leaveBody();
-                    throw problem;
-                }));
+        String owner = user == null ? ANONYMOUS : user.sub();
+        bodies.read(exchange.request(), async, owner, longest, body -> {
+            Runnable judged = () -> last(async, exchange, entry, () ->
+                    judgeAndForward(exchange, entry, parsed, user, body));
+            if (parsed.url().search()) {
+                judged.run();
+                return;
+            }
+            turns.take(async, owner, judged, busy -> {
+                body.close();
+                last(async, exchange, entry, () -> {
+                    throw busy;
+                });
+            });
+        }, problem -> last(async, exchange, entry, () -> {
+            Connection.of(exchange.request()).leaveBody();
+            throw problem;
+        }));
     }
 
     private void judgeAndForward(Forwarder.Exchange exchange, Requests.Entry entry, Parsed parsed, User user,
@@ -272,6 +286,7 @@ public final class GatewayServlet extends HttpServlet {
     @Override
     public void destroy() {
         bodies.close();
+        turns.close();
     }
 
     private static FhirUrl url(String uri) {
