@@ -17,6 +17,9 @@ from fhirstack.patience import HANG_SECONDS
 from fhirstack.services.edge import GATEWAY_PREFIX
 
 LEFT_DAYS = 14
+OLD_CIPHERS = "ALL:@SECLEVEL=0"
+"""At its usual level OpenSSL 3 offers no TLS 1.1: it would refuse before anybody is asked."""
+NO_OLD_TLS = "this machine's OpenSSL cannot speak TLS 1.1 itself"
 
 
 def _names(session: Session) -> list[str]:
@@ -73,10 +76,11 @@ def old_tls(session: Session) -> str:
     context.verify_mode = ssl.CERT_NONE
     name, port = _names(session)[0], session.environment.edge.https_port
     try:
+        context.set_ciphers(OLD_CIPHERS)
         context.minimum_version = ssl.TLSVersion.TLSv1_1
         context.maximum_version = ssl.TLSVersion.TLSv1_1
-    except ValueError as error:
-        raise SkippedError("this machine's OpenSSL cannot speak TLS 1.1 itself") from error
+    except (ValueError, ssl.SSLError) as error:
+        raise SkippedError(NO_OLD_TLS) from error
     try:
         with (
             socket.create_connection((name, port), timeout=HANG_SECONDS) as plain,
@@ -84,6 +88,9 @@ def old_tls(session: Session) -> str:
         ):
             raise FailedError("TLS 1.1 is accepted")
     except ssl.SSLError as error:
+        # Our own side's: NO_PROTOCOLS_AVAILABLE, NO_CIPHERS_AVAILABLE.
+        if str(error.reason).startswith("NO_"):
+            raise SkippedError(f"{NO_OLD_TLS} ({error.reason})") from error
         return f"TLS 1.1 is refused ({error.reason})"
 
 
