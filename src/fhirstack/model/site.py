@@ -7,8 +7,7 @@ from names) is a method here, never a second field.
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field
 
 from fhirstack.model.access import Access, Administrator
 from fhirstack.model.base import IpAddress, IpNetwork, Model
@@ -21,6 +20,8 @@ from fhirstack.model.host import (
     Role,
     VantagePoint,
 )
+from fhirstack.model.operation import Backups, Edge, Monitoring, Storage, Tls
+from fhirstack.model.programme import Analytics, Application, FhirServer, FhirWeb
 from fhirstack.model.realm import (
     AndroidClient,
     Client,
@@ -31,17 +32,7 @@ from fhirstack.model.realm import (
     Tokens,
     WebClient,
 )
-from fhirstack.model.records import WEB_WRITTEN, WRITTEN, WritableType
-from fhirstack.model.types import (
-    AbsolutePath,
-    DnsName,
-    Email,
-    FhirId,
-    Identifier,
-    Name,
-    Port,
-    TimeZone,
-)
+from fhirstack.model.types import DnsName, Name
 
 __all__ = [
     "LATEST_UBUNTU_LTS",
@@ -88,226 +79,6 @@ class Kind(StrEnum):
     PREVIEW = "preview"
     PRODUCTION = "production"
     LOCAL = "local"
-
-
-class Tls(Model):
-    """Where certificates come from."""
-
-    issuer: Literal["letsencrypt", "provided", "local"] = Field(
-        default="letsencrypt", description="Who signs; 'local' is for the local stack only"
-    )
-    email: Email | None = Field(default=None, description="The contact of the ACME account")
-    acme_server: str | None = Field(
-        default=None,
-        pattern=r"^https://[A-Za-z0-9.:\[\]-]+(/[A-Za-z0-9._~/-]*)?$",
-        description="The directory of another ACME server than Let's Encrypt's",
-        examples=["https://acme-staging-v02.api.letsencrypt.org/directory"],
-    )
-    acme_authority: str | None = Field(
-        default=None,
-        min_length=1,
-        description="A file (PEM) of the authority by which that server is known",
-        examples=["certificates/acme.pem"],
-    )
-    directory: str | None = Field(
-        default=None,
-        min_length=1,
-        description="With 'provided': where certificates and keys lie",
-        examples=["certificates/staging"],
-    )
-
-
-class Application(Model):
-    """The OpenSRP application that the programme's users run."""
-
-    id: Identifier = Field(default="opensrp", description="fhir_core_app_id")
-    sync_strategy: Literal["CareTeam", "Organization", "Location", "RelatedEntityLocation"] = Field(
-        default="CareTeam", description="What decides which records a device receives"
-    )
-    writes: tuple[WritableType, ...] = Field(
-        default=WRITTEN,
-        description="Resource types that health workers write, beside what they read",
-        examples=["[Encounter, Observation, Patient, QuestionnaireResponse, Task]"],
-    )
-    public_compositions: tuple[Identifier, ...] = Field(
-        default=(), description="Ids of the Compositions that the app reads before login"
-    )
-    public_binaries: tuple[Identifier, ...] = Field(
-        default=(), description="Ids of the Binaries that the app reads before login"
-    )
-    public_parameters: tuple[Identifier, ...] = Field(
-        default=(), description="Ids of the Parameters that the app reads before login"
-    )
-
-
-class FhirServer(Model):
-    """Settings of the FHIR server that a site may decide."""
-
-    validate_requests: bool = Field(
-        default=False, description="Refuse resources that do not fit their profiles"
-    )
-    delete_expunge: bool = Field(default=False, description="Never in production")
-    connection_pool: int = Field(
-        default=15, ge=2, le=200, description="Database connections of one FHIR server"
-    )
-
-
-class FhirWeb(Model):
-    """Where FHIR Web comes from (at most one of three; it is published as an image), what it shows.
-
-    The words for what it shows are its own settings of v3.3.3 (``docs/env.md`` of its sources).
-    """
-
-    image: str | None = Field(
-        default=None,
-        min_length=1,
-        description="An image's reference",
-        examples=["opensrp/web:v3.3.3"],
-    )
-    directory: AbsolutePath | None = Field(
-        default=None, description="An unpacked image", examples=["/srv/images/opensrp-web"]
-    )
-    build: AbsolutePath | None = Field(
-        default=None,
-        description="A directory with the built server and the built web pages",
-        examples=["/srv/fhir-web"],
-    )
-    root_location: FhirId = Field(
-        default="root",
-        description="Id of the Location above all others; where there is none its pages offer"
-        " to make it",
-        examples=["kalanda"],
-    )
-    commodity_list: FhirId | None = Field(
-        default=None,
-        description="Id of the List that names the commodities; switches their pages on",
-        examples=["commodities"],
-    )
-    project: Literal["core", "eusm", "giz", "echis"] = Field(
-        default="core",
-        description="Which of its variants: 'eusm' has service points and their inventory",
-    )
-    languages: Annotated[
-        tuple[Literal["en", "fr", "sw", "ar", "th", "vi"], ...], Field(min_length=1)
-    ] = Field(default=("en",), description="What its pages speak; the first unless one chooses")
-    writes: tuple[WritableType, ...] = Field(
-        default=WEB_WRITTEN,
-        description="Records that administrators write in its pages: questionnaires, closed flags",
-        examples=["[QuestionnaireResponse]"],
-    )
-
-    @property
-    def named(self) -> bool:
-        """Whether the site says where it comes from."""
-        return bool(self.image or self.directory or self.build)
-
-    @model_validator(mode="after")
-    def _one(self) -> "FhirWeb":
-        named = [name for name in ("image", "directory", "build") if getattr(self, name)]
-        if len(named) > 1:
-            raise PydanticCustomError(
-                "form",
-                "not {kind}: write {write}",
-                {"kind": f"one place but {len(named)}", "write": f"one of {', '.join(named)}"},
-            )
-        return self
-
-
-class Analytics(Model):
-    """From the FHIR store to dashboards."""
-
-    airbyte: Literal["runner", "platform"] = Field(
-        default="runner",
-        description="What runs the connectors: fhirstack's scheduled runner or Airbyte's platform",
-    )
-    every_minutes: int = Field(
-        default=15, ge=1, le=1440, description="How often new data is carried to the warehouse"
-    )
-    smallest_group: int = Field(
-        default=5, ge=1, le=100, description="Dashboards show no group of fewer people"
-    )
-    time_zone: TimeZone = Field(
-        default="UTC",
-        description="Of days and of times that a program wrote without a zone: Africa/Nairobi",
-    )
-
-
-class Edge(Model):
-    """Limits of the public entry."""
-
-    https_port: Port = Field(default=443, description="Where TLS is served")
-    http_port: Port = Field(default=80, description="Redirects to HTTPS, answers ACME")
-    max_header_kib: int = Field(
-        default=64, ge=16, le=256, description="KiB of request headers; tokens are long"
-    )
-    max_body_mib: int = Field(default=32, ge=1, le=256, description="MiB of a request's body")
-    body_seconds: int = Field(
-        default=60,
-        ge=5,
-        le=120,
-        description="Seconds for a request's body, or the first 64 KiB of a longer one, to arrive",
-    )
-    connections_per_address: int = Field(
-        default=1000, ge=10, description="Open connections of one address; phones share addresses"
-    )
-    large_bodies_per_address: int = Field(
-        default=20, ge=1, description="Bodies above 64 KiB that one address sends at a time"
-    )
-    failed_logins_per_user: int = Field(
-        default=10, ge=3, description="A minute: wrong log-ins of one user from one address"
-    )
-    failed_logins_per_address: int = Field(
-        default=300,
-        ge=10,
-        description="A minute: wrong log-ins from one address; then it waits, its sessions go on",
-    )
-
-
-class Backups(Model):
-    """Where backups go."""
-
-    path: AbsolutePath = Field(
-        description="On the NFS server's external storage", examples=["/srv/backups/staging"]
-    )
-    offsite: str | None = Field(
-        default=None,
-        min_length=1,
-        description="Where the off-site copy goes",
-        examples=["s3://bucket/staging", "sftp://backup@vault.example.net/staging"],
-    )
-
-
-class Storage(Model):
-    """How the NFS server shares its storage."""
-
-    server: Literal["kernel", "ganesha"] = Field(
-        default="kernel", description="Linux's own NFS server, or nfs-ganesha where it cannot run"
-    )
-
-
-class Monitoring(Model):
-    """Monitoring lives on other infrastructure; environments push to it."""
-
-    addresses: tuple[IpAddress, ...] = Field(
-        default=(), description="Where metrics, logs and errors are pushed to"
-    )
-    prometheus: DnsName | None = Field(default=None, description="Prometheus' DNS name")
-    graylog: DnsName | None = Field(
-        default=None, description="Graylog's DNS name; hosts send it their logs"
-    )
-    graylog_tls: bool = Field(
-        default=True,
-        description="Whether logs travel by TLS; without it all can be read on the way",
-    )
-    authority: str | None = Field(
-        default=None,
-        min_length=1,
-        description="A file (PEM) of the authority that signs monitoring's certificates;"
-        " without it, those that the hosts trust",
-        examples=["certificates/monitoring.pem"],
-    )
-    sentry: DnsName | None = Field(default=None, description="Sentry's DNS name")
-    grafana: DnsName | None = Field(default=None, description="Grafana's DNS name")
 
 
 class Deviation(Model):

@@ -1,111 +1,34 @@
-"""FHIR Web's rendering, and what surrounds its server, with real Node.js and Redis."""
+"""FHIR Web's rendering: the its pages' and its server's settings, here and in a cluster."""
 
-import contextlib
 import json
-import os
 import re
-import shutil
-import socket
-import subprocess
-import time
-import urllib.request
-from pathlib import Path, PurePosixPath
 
 import pytest
+from tests.unit.services.fhir_web_harness import (
+    FHIR,
+    KEYCLOAK,
+    WEB,
+    build,
+    config,
+    context_of,
+    environment_with,
+    file_of,
+    image,
+    page_settings,
+    workload_of,
+)
 
 from fhirstack.errors import UsageError
-from fhirstack.model.local import local_environment
 from fhirstack.model.site import FhirWeb
-from fhirstack.secret import Secret
-from fhirstack.services import fhir_web, redis
+from fhirstack.services import fhir_web
 from fhirstack.services import render as rendering
 from fhirstack.services.fhir_web import pages, server
-from fhirstack.services.workload import Context, Endpoint, TcpProbe
-
-WEB = "https://web.demo.localhost:18443"
-KEYCLOAK = "https://keycloak.demo.localhost:18443"
-FHIR = "https://fhir.demo.localhost:18443"
-SERVER = """
-const http = require("http");
-http.createServer((_, answer) => answer.end(JSON.stringify({ environment: process.env,
-  directory: process.cwd() }))).listen(parseInt(process.env.EXPRESS_PORT, 10), () => {});
-"""
-
-
-def build(root: Path) -> Path:
-    """Make a build's directory, with a stand-in for the server that tells what it was given."""
-    (root / "express-server/dist").mkdir(parents=True)
-    (root / "express-server/dist/index.js").write_text(SERVER)
-    (root / "web/static").mkdir(parents=True)
-    (root / "web/static/main.js").write_text("app")
-    (root / "web/config.js").write_text("window._env_ = {};")
-    (root / "web/index.html").write_text('<script src="/config.js?t=CONFIG_VERSION"></script>')
-    return root
-
-
-def image(root: Path) -> Path:
-    """Make an unpacked image's directory."""
-    (root / "usr/src/app/dist").mkdir(parents=True)
-    (root / "usr/src/app/dist/index.js").write_text(SERVER)
-    (root / "usr/src/web").mkdir(parents=True)
-    (root / "usr/src/web/index.html").write_text("<html>")
-    return root
-
-
-def environment_with(setting: FhirWeb):
-    return local_environment("demo", https_port=18443, http_port=18480, fhir_web=setting)
-
-
-def context_of(root: Path, setting: FhirWeb, port: int = 18430) -> Context:
-    return Context(
-        environment=environment_with(setting),
-        endpoints={
-            ("fhir-web", "http"): Endpoint("127.0.0.1", port),
-            ("redis", "redis"): Endpoint("127.0.0.1", 18479),
-        },
-        artifacts={"node": PurePosixPath(shutil.which("node") or "/no/node")},
-        config_root=PurePosixPath(root / "config"),
-        data_root=PurePosixPath(root / "data"),
-        run_root=PurePosixPath(root / "run"),
-        tls_root=PurePosixPath(root / "tls"),
-        log_root=PurePosixPath(root / "log"),
-        secrets={n: Secret(f"SECRET-{n}-$'\"") for n in (*fhir_web.SECRETS, "client-web")},
-    )
-
-
-def write(root: Path, workload) -> None:
-    """Put the files where a runtime puts them."""
-    for file in workload.files:
-        path = root / "config/fhir-web" / file.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(file.content)
-    (root / "data/fhir-web").mkdir(parents=True)
-
-
-def file_of(workload, name):
-    return next(file.content for file in workload.files if file.path == name)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return one.getsockname()[1]
 
 
 @pytest.fixture
 def workload(tmp_path):
     """Return the workload of a build, with its context's directory."""
-    setting = FhirWeb(build=str(build(tmp_path / "build")))
-    return fhir_web.workload(context_of(tmp_path, setting))
-
-
-def config(text):
-    match = re.fullmatch(r"window\._env_ = (\{.*\});\n", text, re.DOTALL)
-    assert match
-    return json.loads(match[1])
-
-
-def page_settings(**setting):
-    return config(pages.render_config(environment_with(FhirWeb(**setting))))
+    return workload_of(tmp_path)
 
 
 def test_the_pages_log_in_through_the_server_and_ask_the_gateway_on_their_own_origin():
@@ -256,291 +179,6 @@ def test_a_place_is_named_from_the_root_on(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     for named in ("../x", "../y/./../x/", "~/x"):
         assert fhir_web.found_in(named).build == str(tmp_path / "x")
-
-
-CONFIG = "ours"
-
-
-def served(target: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(target)): path.read_text()
-        for path in target.rglob("*")
-        if path.is_file()
-    }
-
-
-@pytest.fixture
-def laid_out(tmp_path):
-    """Return a build's pages, and where they are served."""
-    source = build(tmp_path / "build") / "web"
-    target = tmp_path / "web"
-    fhir_web.lay_out(fhir_web.web_root(source, CONFIG), target)
-    return source, target
-
-
-def test_the_pages_are_shown_with_our_configuration(laid_out):
-    source, target = laid_out
-    shown = served(target)
-    assert shown["config.js"] == CONFIG
-    assert shown["static/main.js"] == "app"
-    assert "CONFIG_VERSION" not in shown["index.html"]
-    assert (source / "config.js").read_text() == "window._env_ = {};"
-    assert fhir_web.differing(fhir_web.web_root(source, CONFIG), target) == []
-
-
-def test_laid_out_again_nothing_is_written(laid_out):
-    source, target = laid_out
-    state = {path: path.lstat().st_mtime_ns for path in (target, *target.rglob("*"))}
-    fhir_web.lay_out(fhir_web.web_root(source, CONFIG), target)
-    assert {path: path.lstat().st_mtime_ns for path in (target, *target.rglob("*"))} == state
-
-
-def replace_release(source):
-    (source / "static/main.js").unlink()
-    (source / "static/main.5f2.js").write_text("new")
-    (source / "index.html").write_text("<script src=/static/main.5f2.js>")
-
-
-def keep_size_and_time(source):
-    path = source / "static/main.js"
-    status = path.stat()
-    path.write_text("ppa")
-    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-
-
-CHANGES_OF_A_BUILD = {
-    "another index": lambda source: (source / "index.html").write_text("<p>another"),
-    "another release": replace_release,
-    "the same size and time": keep_size_and_time,
-    "a new file": lambda source: (source / "favicon.ico").write_text("x"),
-    "a file is gone": lambda source: (source / "static/main.js").unlink(),
-    "a directory is gone": lambda source: shutil.rmtree(source / "static"),
-    "a directory for a file": lambda source: (
-        (source / "static/main.js").unlink(),
-        (source / "static/main.js").mkdir(),
-        (source / "static/main.js/x").write_text("x"),
-    ),
-    "a file for a directory": lambda source: (
-        shutil.rmtree(source / "static"),
-        (source / "static").write_text("a file"),
-    ),
-}
-
-
-@pytest.mark.parametrize("name", CHANGES_OF_A_BUILD)
-def test_a_changed_build_is_noticed_by_its_content_and_served(laid_out, name):
-    source, target = laid_out
-    before = served(target)
-    CHANGES_OF_A_BUILD[name](source)
-    wanted = fhir_web.web_root(source, CONFIG)
-    assert fhir_web.differing(wanted, target)
-    # Until it is taken, all of the old one is served.
-    assert served(target) == before
-    fhir_web.lay_out(wanted, target)
-    assert fhir_web.differing(wanted, target) == []
-    kept = {"config.js", "index.html"}
-    new = {name: text for name, text in served(source).items() if name not in kept}
-    assert {name: text for name, text in served(target).items() if name not in kept} == new
-
-
-def test_another_configuration_is_noticed_and_browsers_are_told_by_another_address(laid_out):
-    source, target = laid_out
-    first = (target / "index.html").read_text()
-    wanted = fhir_web.web_root(source, "theirs")
-    assert fhir_web.differing(wanted, target) == ["config.js", "index.html"]
-    fhir_web.lay_out(wanted, target)
-    assert (target / "config.js").read_text() == "theirs"
-    assert (target / "index.html").read_text() != first
-
-
-@pytest.mark.parametrize("name", ["index.html", "static/main.js", "config.js"])
-def test_what_somebody_changed_among_the_served_is_put_right(laid_out, name):
-    source, target = laid_out
-    right = served(target)
-    (target / name).write_text("changed")
-    wanted = fhir_web.web_root(source, CONFIG)
-    assert fhir_web.differing(wanted, target) == [name]
-    fhir_web.lay_out(wanted, target)
-    assert served(target) == right
-
-
-def test_only_plain_files_of_the_build_are_served(tmp_path, laid_out):
-    source, target = laid_out
-    (tmp_path / "private").write_text("private")
-    (source / "leak").symlink_to(tmp_path / "private")
-    (source / "all").symlink_to(tmp_path)
-    (source / "node_modules/x").mkdir(parents=True)
-    (source / "node_modules/x/index.js").write_text("x")
-    assert fhir_web.differing(fhir_web.web_root(source, CONFIG), target) == []
-
-
-def test_links_of_an_earlier_version_are_replaced_and_never_written_through(laid_out):
-    source, target = laid_out
-    shutil.rmtree(target)
-    target.mkdir()
-    (target / "static").symlink_to(source / "static")
-    (target / "config.js").symlink_to(source / "config.js")
-    (source / "static/new.js").write_text("new")
-    before = served(source)
-    fhir_web.lay_out(fhir_web.web_root(source, CONFIG), target)
-    assert served(source) == before
-    assert not [path for path in target.rglob("*") if path.is_symlink()]
-    assert served(target)["static/new.js"] == "new"
-
-
-def note_a_library(root):
-    place = root / "express-server/node_modules"
-    place.mkdir()
-    (place / ".package-lock.json").write_text('{"packages": {"express": "4.21.3"}}')
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        lambda root: (root / "express-server/dist/index.js").write_text(SERVER + "// another"),
-        lambda root: (root / "express-server/dist/app.js").write_text("new"),
-        note_a_library,
-    ],
-)
-def test_another_server_in_its_place_is_restarted(tmp_path, workload, change):
-    setting = FhirWeb(build=str(tmp_path / "build"))
-    again = fhir_web.workload(context_of(tmp_path, setting))
-    assert again == workload
-    change(tmp_path / "build")
-    assert fhir_web.workload(context_of(tmp_path, setting)) != workload
-
-
-def test_a_server_that_the_services_account_cannot_read_is_named(tmp_path):
-    setting = FhirWeb(build=str(build(tmp_path / "build")))
-    found = fhir_web.layout(setting)
-    for place in (tmp_path, *tmp_path.parents):
-        with contextlib.suppress(PermissionError):
-            place.chmod(place.stat().st_mode | 0o055)
-    fhir_web.check_readable(found, 65000)
-    (tmp_path / "build/express-server").chmod(0o700)
-    with pytest.raises(UsageError, match="cannot be read"):
-        fhir_web.check_readable(found, 65000)
-    fhir_web.check_readable(found, (tmp_path / "build/express-server").stat().st_uid)
-
-
-def test_the_server_starts_on_loopback_only_with_exactly_its_environment(tmp_path):
-    port = free_port()
-    context = context_of(tmp_path, FhirWeb(build=str(build(tmp_path / "build"))), port)
-    workload = fhir_web.workload(context)
-    assert workload is not None
-    assert workload.probe == TcpProbe("http")
-    write(tmp_path, workload)
-    process = subprocess.Popen(workload.command, env={"PATH": "/usr/bin:/bin"})
-    try:
-        while True:
-            assert process.poll() is None
-            with contextlib.suppress(OSError):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}", timeout=5) as answer:
-                    told = json.load(answer)
-                break
-            time.sleep(0.05)
-        # On every address but the one it was given, the port is still free.
-        socket.create_server(("127.0.0.2", port)).close()
-        socket.create_server(("::1", port), family=socket.AF_INET6).close()
-        assert (
-            Path(f"/proc/{process.pid}/cmdline")
-            .read_bytes()
-            .startswith(str(context.artifacts["node"]).encode())
-        )
-    finally:
-        process.terminate()
-        process.wait()
-    given = told["environment"]
-    assert told["directory"] == str(tmp_path / "data/fhir-web")
-    assert given["NODE_ENV"] == "production"
-    assert given["EXPRESS_SESSION_SECRET"] == "SECRET-fhir-web-session-$'\""
-    assert given["EXPRESS_REDIS_STAND_ALONE_URL"].startswith("redis://fhir-web:SECRET-")
-    policy = json.loads(given["EXPRESS_CONTENT_SECURITY_POLICY_CONFIG"])
-    assert policy["connect-src"] == ["'self'", KEYCLOAK, FHIR]
-    assert policy["useDefaults"] is False
-
-
-def test_the_loader_lets_nothing_else_be_listened_on(tmp_path):
-    loader = tmp_path / "loopback.cjs"
-    setting = FhirWeb(build=str(build(tmp_path / "build")))
-    workload = fhir_web.workload(context_of(tmp_path, setting))
-    assert workload is not None
-    loader.write_text(file_of(workload, "loopback.cjs"))
-    for target in ("{port: 0, host: '0.0.0.0'}", "'/tmp/x.sock'"):
-        code = f"require('http').createServer().listen({target})"
-        done = subprocess.run(
-            ["node", "--require", loader, "-e", code],
-            env={"PATH": "/usr/bin:/bin", "LISTEN_HOST": "127.0.0.1"},
-            capture_output=True, text=True, check=False, timeout=60,
-        )  # fmt: skip
-        assert done.returncode == 1
-        assert "only a port" in done.stderr
-
-
-class Redis:
-    """A tiny client of a Redis server, for commands and their answers' first line."""
-
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self.stream = self.socket.makefile("rwb")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stream.close()
-        self.socket.close()
-
-    def ask(self, *words):
-        parts = [f"${len(word.encode())}\r\n{word}\r\n" for word in words]
-        self.stream.write(f"*{len(words)}\r\n{''.join(parts)}".encode())
-        self.stream.flush()
-        line = self.stream.readline().decode().strip()
-        if line.startswith("$") and line != "$-1":
-            line = self.stream.read(int(line[1:]) + 2).decode().strip()
-        return line
-
-
-@pytest.fixture
-def redis_port(tmp_path):
-    """Run a Redis with FHIR Web's user."""
-    port = free_port()
-    (tmp_path / "users.acl").write_text(redis.render_users([(fhir_web.REDIS_USER, "p")]))
-    process = subprocess.Popen(
-        ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "",
-         "--aclfile", str(tmp_path / "users.acl"), "--dir", str(tmp_path)],
-        stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        while True:
-            assert process.poll() is None
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            time.sleep(0.02)
-        yield port
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def test_its_redis_user_has_its_sessions_and_queue_and_nothing_else(redis_port):
-    queue = f"bull:{server.IMPORT_QUEUE}"
-    with Redis(redis_port) as client:
-        assert client.ask("AUTH", "fhir-web", "p") == "+OK"
-        assert client.ask("SET", "sess:abc", "{}", "EX", "10") == "+OK"
-        assert client.ask("GET", "sess:abc") == "{}"
-        assert client.ask("EVAL", "return redis.call('INCR', KEYS[1])", "1", f"{queue}:id") == ":1"
-        assert client.ask("PUBLISH", f"{queue}:added", "1") == ":0"
-        assert client.ask("INFO", "server").startswith("# Server")
-        for words in (
-            ("GET", "superset:x"), ("SET", "bull:other:id", "1"), ("KEYS", "*"), ("FLUSHALL",),
-            ("CONFIG", "GET", "dir"), ("ACL", "LIST"), ("PUBLISH", "other", "1"), ("SHUTDOWN",),
-            ("EVAL", "return redis.call('GET', 'superset:x')", "0"),
-        ):  # fmt: skip
-            answer = client.ask(*words)
-            assert answer.startswith("-"), (words, answer)
-            assert "permission" in answer or "can't access" in answer, (words, answer)
 
 
 def test_a_cluster_gets_the_image_with_secrets_by_reference():
