@@ -10,8 +10,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from fhirstack.checks import fixtures, store, web_pages
 from fhirstack.checks.check import Check, require, status_is
+from fhirstack.checks.code_grant import log_in
 from fhirstack.checks.session import Session
-from fhirstack.checks.tokens import log_in
 from fhirstack.clients.contract import As
 from fhirstack.clients.load import contract
 from fhirstack.clients.player import play

@@ -11,8 +11,10 @@ from fhirstack.checks import (
     client_android,
     client_web,
     closed,
+    code_grant,
     edge,
     fixtures,
+    grants,
     records,
     superset,
     tokens,
@@ -28,6 +30,8 @@ from fhirstack.page.results import Verdict
 
 _PEOPLE: Lane = (
     *edge.CHECKS,
+    *grants.CHECKS,
+    *code_grant.CHECKS,
     *tokens.CHECKS,
     *records.CHECKS,
     *writes.CHECKS,
