@@ -51,6 +51,8 @@ def is_locked(root):
         (("nonsense",), 2, "nonsense"),
         (("status", "--name", "none"), 2, "there is no stack none"),
         (("down", "--name", "none"), 2, "there is no stack none"),
+        (("down", "--name", "none", "--delete-data"), 2, "there is no stack none"),
+        (("restart", ""), 2, "nothing is given after restart"),
         (("verify", "--name", "none"), 2, "there is no stack none"),
         (("demo", "load", "--name", "none"), 2, "there is no stack none"),
         (("demo", "load", "--patients", "0"), 2, "patients"),

@@ -3,6 +3,8 @@
 import ast
 import importlib.machinery
 import importlib.util
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -118,3 +120,25 @@ def test_launcher_and_program_have_the_same_cache(launcher, monkeypatch, user, e
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("os.geteuid", lambda: user)
     assert launcher.cache_directory() == cache.cache_directory()
+
+
+@pytest.mark.parametrize(
+    ("variable", "place", "remedy"),
+    [
+        ("FHIRSTACK_CACHE", "/proc/self", "Set FHIRSTACK_CACHE to a directory"),
+        ("FHIRSTACK_CACHE", "/proc/self/below", "Set FHIRSTACK_CACHE to a directory"),
+        ("FHIRSTACK_CACHE", "/dev/null", "Set FHIRSTACK_CACHE to a directory"),
+        ("FHIRSTACK_CACHE", "/dev/null/below", "Set FHIRSTACK_CACHE to a directory"),
+        ("FHIRSTACK_REQUIREMENTS", "none.txt", "Set FHIRSTACK_REQUIREMENTS to one of: "),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_named_with_its_remedy(variable, place, remedy):
+    done = subprocess.run(
+        [sys.executable, str(PATH), "--python"],
+        env={**os.environ, variable: place},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 3, done.stderr
+    first, second = done.stderr.rstrip("\n").split("\n")
+    assert place in first
+    assert remedy in second

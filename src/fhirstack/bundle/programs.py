@@ -184,10 +184,23 @@ def last_lines(path: Path, count: int = _LAST_LINES) -> str:
     return "\n".join(lines[-count:])
 
 
+FREE_SPACE = "Free some space, then run it again."
+PLACES = ("FHIRSTACK_HOME", "FHIRSTACK_CACHE", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
+"""Variables that name a directory in which this program writes."""
+
+
+def place_remedy(path: Path) -> str:
+    """Return how to mend a place that cannot be used: by the variable that names it, if any."""
+    for variable in PLACES:
+        named = os.environ.get(variable)
+        if named and path.absolute().is_relative_to(Path(named).absolute()):
+            return f"Set {variable} to a directory that can be written."
+    return "Mend it, or name another place."
+
+
 def disk_error(error: OSError, path: Path, *, remedy: str = "") -> UnreachableError:
     """Turn an OSError on a file into an error with a remedy, ours where the disk is full."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return UnreachableError(
-            "the disk is full", where=str(path), remedy="Free some space, then run it again."
-        )
+        return UnreachableError("the disk is full", where=str(path), remedy=FREE_SPACE)
+    remedy = remedy or place_remedy(path)
     return UnreachableError(error.strerror or str(error), where=str(path), remedy=remedy)

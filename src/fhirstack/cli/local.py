@@ -227,12 +227,12 @@ def down(
 ) -> None:
     """Stop every service. Data stays, unless --delete-data is given."""
     root = stacks.stacks_directory() / stacks.check_name(name)
-    found = stacks.find(name) if delete_data else existing(name)
-    if found is None:
+    if delete_data and stacks.find(name) is None and root.exists():
         # What an interrupted first `up` left, before it had a record.
         remove_tree(root)
-        console().print(f"There is no stack {name}.")
+        console().print("Everything of it is gone.")
         return
+    found = existing(name)
     if not delete_data:
         leftovers.remove(open_platform(found))
     with exclusive(found.root), step("services stop"):

@@ -8,12 +8,14 @@ import errno
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 import typer
 
 from fhirstack import __version__
+from fhirstack.bundle.programs import FREE_SPACE, place_remedy
 from fhirstack.cli.console import console
-from fhirstack.errors import ExitCode, FhirstackError
+from fhirstack.errors import ExitCode, FhirstackError, UsageError
 
 COMMANDS = {
     "site": ("init", "check", "schema", "requirements"),
@@ -32,6 +34,8 @@ COMMANDS = {
     "version": ("version",),
 }
 """The module of each command."""
+MAY_BE_EMPTY = ("--fhir-web",)
+"""Options that take something away where nothing is given."""
 
 
 def application(words: Sequence[str] = ()) -> typer.Typer:
@@ -60,9 +64,29 @@ def version() -> None:
     console().print(__version__)
 
 
+def refuse_empty(words: Sequence[str]) -> None:
+    """Raise UsageError for an empty word: it would mean all, or the usual, and nobody meant that.
+
+    What comes after ``--`` is another program's.
+    """
+    before = "fhirstack"
+    for word in words:
+        if word == "--":
+            return
+        option, given, value = word.partition("=")
+        named, value = (option, value) if given and option.startswith("--") else (before, word)
+        if not value.strip() and named not in MAY_BE_EMPTY:
+            raise UsageError(
+                f"nothing is given after {named}",
+                remedy="Leave it out, or give a value: a variable of the shell may be empty.",
+            )
+        before = word
+
+
 def main() -> None:
     """Run the command line; every known error ends with its documented exit code."""
     try:
+        refuse_empty(sys.argv[1:])
         application(sys.argv[1:])(prog_name="fhirstack")
     except FhirstackError as error:
         console(stderr=True).print(f"fhirstack: {error}", style="red", markup=False)
@@ -73,9 +97,7 @@ def main() -> None:
         if error.filename is None and not full:
             raise
         where = f"{error.filename}: " if error.filename else ""
-        remedy = (
-            "Free some space, then run it again." if full else "Mend it, or name another place."
-        )
+        remedy = FREE_SPACE if full else place_remedy(Path(error.filename))
         text = f"fhirstack: {where}{error.strerror}\n  {remedy}"
         console(stderr=True).print(text, style="red", markup=False)
         sys.exit(ExitCode.UNREACHABLE)

@@ -85,6 +85,21 @@ def check_output(output: Path | None) -> None:
             where=str(output.parent),
             remedy="make it, or name another",
         )
+    try:
+        _try_to_write(output)
+    except OSError as error:
+        raise UsageError(
+            f"cannot be written: {error.strerror}", where=str(output), remedy="name another file"
+        ) from error
+
+
+def _try_to_write(output: Path) -> None:
+    """Open a file as if to write to it, and leave all as it was. Raises OSError."""
+    if not output.exists():
+        output.open("a").close()
+        output.unlink()
+    elif output.is_file():
+        output.open("a").close()
 
 
 def need_terminal(remedy: str) -> None:

@@ -16,6 +16,7 @@ from fhirstack.cli.options import (
     RoleNames,
     SiteFile,
     check_format,
+    check_output,
 )
 from fhirstack.errors import UsageError
 
@@ -39,6 +40,7 @@ def plan(
 ) -> None:
     """Show what would change, and change nothing: on this machine, or with -e on hosts."""
     check_format(format)
+    check_output(save)
     # Each alone is imported: the other takes its time.
     if environment:
         from fhirstack.cli.hosts import plan_hosts  # noqa: PLC0415

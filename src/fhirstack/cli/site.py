@@ -179,4 +179,6 @@ def _write(path: Path, text: str, *, replace: bool) -> None:
             "the file exists", where=str(path), remedy="name another, or replace it with --force"
         ) from None
     except OSError as error:
-        raise UnreachableError(f"cannot be written: {error.strerror}", where=str(path)) from None
+        raise UnreachableError(
+            f"cannot be written: {error.strerror}", where=str(path), remedy="name another place"
+        ) from None
