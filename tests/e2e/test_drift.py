@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from fhirstack.checks import client_web, fixtures
 from fhirstack.planes.iam import plan as iam
 from fhirstack.planes.plane import Action
 from tests.e2e.keycloak import administration, platform_of
@@ -299,6 +300,21 @@ def test_what_others_made_is_told_and_kept(cli):
             admin.delete(f"/{realm}/roles/BY_HAND")
             (group,) = admin.get(f"/{realm}/groups", search="by-hand", exact="true")
             admin.delete(f"/{realm}/groups/{group['id']}")
+
+
+def test_what_an_interrupted_verify_left_is_said_to_go_and_goes(cli):
+    with administration(cli) as (admin, realm):
+        admin.post(f"/{realm}/clients", {"clientId": fixtures.PREFIX})
+        admin.post(f"/{realm}/groups", {"name": client_web.NEW_GROUP})
+        found = planned(cli)
+        left = {f"clients/{fixtures.PREFIX}", f"groups/{client_web.NEW_GROUP}"}
+        assert {change.address for change in found} == left
+        assert {change.action for change in found} == {Action.REPORT}
+        assert all("interrupted `verify`" in change.reason for change in found)
+        # A look changes nothing.
+        assert planned(cli) == found
+        assert "not made by fhirstack" not in cli.ok("up")
+    assert planned(cli) == []
 
 
 def test_a_role_of_others_that_a_group_of_ours_got_is_told_and_kept(cli):

@@ -15,6 +15,7 @@ from typing import Any
 
 from fhirstack.checks.session import Cast, Person, Session
 from fhirstack.errors import UnreachableError
+from fhirstack.planes.iam.observed import VERIFICATION
 from fhirstack.planes.iam.roles import (
     ADMINISTRATOR_GROUP,
     ANDROID_GROUP,
@@ -27,7 +28,7 @@ from fhirstack.planes.iam.users import User, delete_user, ensure_user
 from fhirstack.secret import Secret
 from fhirstack.services import pipelines
 
-PREFIX = "fhirstack-verify"
+PREFIX = VERIFICATION
 TAG = "https://smartregister.org/care-team-tag-id"
 VERIFY_TAG = pipelines.VERIFY_TAG
 """In ``meta.tag`` of every record of the checks: no programme's, and never counted as a person."""

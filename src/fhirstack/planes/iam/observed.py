@@ -9,6 +9,8 @@ from fhirstack.planes.iam.admin import KeycloakAdmin
 from fhirstack.planes.plane import Action, Change
 
 PLANE = "iam"
+VERIFICATION = "fhirstack-verify"
+"""What the names of all people, groups and clients begin with that the checks make."""
 MANY = 2000
 """More than a realm has of anything that is listed whole."""
 
@@ -48,5 +50,16 @@ def change(
 
 
 def foreign(address: str, reason: str = "not made by fhirstack: left as it is") -> Change:
-    """Return the report of something that the tool did not make."""
+    """Return the report of something that is not declared: others made it, or a check did."""
+    if _of_a_check(address):
+        reason = (
+            "left by an interrupted `verify`, or of one that runs:"
+            " the next `verify` or `up` removes it"
+        )
     return Change(PLANE, address, Action.REPORT, reason=reason)
+
+
+def _of_a_check(address: str) -> bool:
+    """Tell whether ``kind/name`` or ``kind/name/…`` is of something that only checks make."""
+    name = address.split("/")[1].removeprefix("service-account-")
+    return name == VERIFICATION or name.startswith(f"{VERIFICATION}-")
