@@ -53,6 +53,12 @@ class Edge(Model):
     connections_per_address: int = Field(
         default=1000, ge=10, description="Open connections of one address; phones share addresses"
     )
+    requests_per_address: int = Field(
+        default=250,
+        ge=10,
+        le=1000,
+        description="Requests of one address that one service answers at a time",
+    )
     large_bodies_per_address: int = Field(
         default=20, ge=1, description="Bodies above 64 KiB that one address sends at a time"
     )
