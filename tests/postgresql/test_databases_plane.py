@@ -75,6 +75,32 @@ def test_each_role_reads_what_it_may_and_nothing_else(role, reads):
     assert found == reads
 
 
+@pytest.mark.parametrize("role", [warehouse.DASHBOARD, warehouse.ANALYST, warehouse.TRANSFORMER])
+@pytest.mark.parametrize(
+    "call",
+    [
+        "pg_sleep(0)",
+        "pg_sleep_for('0')",
+        "pg_sleep_until(now())",
+        "query_to_xml('SELECT 1', true, true, '')",
+        "query_to_xmlschema('SELECT 1', true, true, '')",
+        "schema_to_xml('marts_anonymous', true, true, '')",
+        "database_to_xml_and_xmlschema(true, true, '')",
+        "lo_create(0)",
+        "lo_from_bytea(0, 'x')",
+    ],
+)
+def test_what_sleeps_or_runs_text_or_fills_the_disk_is_closed_to_every_role(role, call):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege, match="for function"):
+        execute(f"SELECT {call}", role)
+
+
+def test_no_other_database_is_touched():
+    with connect(keycloak.DATABASE.name) as connection:
+        connection.execute(f"SET ROLE {keycloak.DATABASE.role}")
+        connection.execute("SELECT pg_sleep(0), query_to_xml('SELECT 1', true, true, '')")
+
+
 DRIFTS = (
     ("GRANT SELECT ON marts.patients TO warehouse_dashboard", "databases/warehouse/schemas"),
     ("GRANT INSERT ON marts.patients TO warehouse_analyst", "databases/warehouse/schemas"),
@@ -107,6 +133,15 @@ DRIFTS = (
     (
         "ALTER ROLE warehouse_dashboard IN DATABASE warehouse RESET default_transaction_read_only",
         "databases/warehouse/roles/warehouse_dashboard",
+    ),
+    (
+        "GRANT EXECUTE ON FUNCTION pg_sleep(double precision) TO PUBLIC",
+        "databases/warehouse/functions",
+    ),
+    (
+        "GRANT EXECUTE ON FUNCTION query_to_xml(text, boolean, boolean, text)"
+        " TO warehouse_dashboard",
+        "databases/warehouse/functions",
     ),
 )
 

@@ -20,6 +20,16 @@ DASHBOARD_CONNECTIONS = 10
 ANALYST_CONNECTIONS = 4
 _READ_ONLY = (("default_transaction_read_only", "on"), ("statement_timeout", "60s"))
 
+_STATEMENTS_AS_TEXT = tuple(
+    f"{what}_to_xml{form}"
+    for what in ("query", "table", "schema", "database", "cursor")
+    for form in ("", "schema", "_and_xmlschema")
+)
+"""They run statements, or read whole tables, that no reading of the statement shows."""
+_SLEEP = ("pg_sleep", "pg_sleep_for", "pg_sleep_until")
+_LARGE_OBJECTS = ("lo_creat", "lo_create", "lo_from_bytea", "lo_put", "lowrite")
+"""They fill the disk, whatever tables a role may write."""
+
 
 def secret_of(role: str) -> str:
     """Return the name of a role's password."""
@@ -48,6 +58,7 @@ def database() -> Database:
             Schema(MARTS, TRANSFORMER, readers=(ANALYST,)),
             Schema(ANONYMOUS, TRANSFORMER, readers=(ANALYST, DASHBOARD)),
         ),
+        closed_functions=(*_STATEMENTS_AS_TEXT, *_SLEEP, *_LARGE_OBJECTS),
     )
 
 

@@ -132,7 +132,8 @@ class Database:
     """A PostgreSQL database and the role that owns it. ``pool``: its most connections.
 
     ``versions`` are the tables in which its service notes what it did to the schema. ``logins``
-    and ``schemas`` are for a database that several roles share, each with rights of its own.
+    and ``schemas`` are for a database that several roles share, each with rights of its own;
+    ``closed_functions`` of PostgreSQL's own are open to none of them.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Database:
     logins: tuple[Login, ...] = ()
     schemas: tuple[Schema, ...] = ()
     extensions: tuple[str, ...] = ()
+    closed_functions: tuple[str, ...] = ()
 
     @property
     def every_login(self) -> tuple[Login, ...]:

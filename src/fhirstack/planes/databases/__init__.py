@@ -7,7 +7,7 @@ import psycopg
 from psycopg import sql
 
 from fhirstack.errors import UnreachableError
-from fhirstack.planes.databases import extensions, grants, roles
+from fhirstack.planes.databases import extensions, functions, grants, roles
 from fhirstack.planes.databases.base import PLANE, Connection, Open, change, run
 from fhirstack.planes.plane import Action, Change
 from fhirstack.secret import Secret
@@ -63,6 +63,7 @@ def plan(
         changes += _database(connection, database, found, own_roles)
         changes += grants.plan(database, open_database, own_roles, exists=found is not None)
         changes += extensions.plan(database, open_database, exists=found is not None)
+        changes += functions.plan(database, open_database, exists=found is not None)
         changes += roles.settings(connection, database.name, database.logins)
     rested = {login.role for d in unused for login in d.every_login}
     changes += _told("roles", observed_roles.keys() - own_roles, rested)
