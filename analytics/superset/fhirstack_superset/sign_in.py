@@ -73,7 +73,7 @@ class KeycloakView(AuthOAuthView):
 
 
 class KeycloakSecurityManager(SupersetSecurityManager):
-    """Superset's security manager with one way in."""
+    """Superset's security manager with one way in, and no SQL of those who only look."""
 
     authoauthview = KeycloakView
     register_superset_registeruser_view = False
@@ -127,3 +127,13 @@ class KeycloakSecurityManager(SupersetSecurityManager):
 
     def auth_user_db(self, username: str, password: str) -> None:
         """Refuse passwords: an administrator could set one for an account."""
+
+    def raise_for_access(self, **asked: Any) -> None:
+        """Hold those who may not explore to the SQL of stored charts."""
+        super().raise_for_access(**asked)
+        found = {name: asked.get(name) for name in ("query", "sql", "viz", "query_context")}
+        if any(one is not None for one in found.values()):
+            from fhirstack_superset import viewing  # noqa: PLC0415 - it needs the application
+
+            if not self.can_access(*viewing.EXPLORE):
+                viewing.need_stored(found.pop("query_context"), *found.values())

@@ -181,7 +181,7 @@ def test_no_step_up_is_taken(full, service, path):
 @pytest.mark.parametrize(
     "path",
     ["/health", "/healthcheck", "/ping", "/metrics", "/Health/", "/%68ealth", "/metrics/x",
-     "/HEALTHCHECK"],
+     "/HEALTHCHECK", "/lang/fr", "/lang/xx"],
 )  # fmt: skip
 def test_supersets_health_is_closed(full, path):
     assert full.ask("superset", path)[0] == 404

@@ -93,7 +93,13 @@ def test_the_engine_opens_no_more_connections_than_its_role_may():
     options = assigned(FILES["superset_config.py"], "SQLALCHEMY_ENGINE_OPTIONS")
     options = ast.literal_eval(options)
     assert options["pool_size"] + options["max_overflow"] == names.DATABASE.pool
-    assert f"--threads={options['pool_size']}" in WORKLOAD.command
+    (workers,) = assigned(FILES["superset_config.py"], "ADDITIONAL_MIDDLEWARE").elts
+    assert ast.unparse(workers) == f"partial(Workers, most={options['pool_size']})"
+
+
+def test_threads_that_write_to_slow_readers_are_more_than_two_addresses_may_hold():
+    (threads,) = [part for part in WORKLOAD.command if part.startswith("--threads=")]
+    assert int(threads.split("=")[1]) > 2 * ENVIRONMENT.edge.requests_per_address + 1
 
 
 def test_an_error_of_the_database_is_logged_without_what_was_to_be_written():

@@ -13,7 +13,7 @@ from fhirstack.services.superset.names import (
     NAME,
     REDIS_SECRET,
     SIGNING_SECRET,
-    THREADS,
+    WORKERS,
 )
 from fhirstack.services.superset.setup import render_setup, setup_command, setup_files
 from fhirstack.services.workload import Context, File, HttpProbe, Workload
@@ -26,7 +26,7 @@ __all__ = [
     "REDIS_SECRET",
     "SECRETS",
     "SIGNING_SECRET",
-    "THREADS",
+    "WORKERS",
     "environment",
     "render_config",
     "render_setup",
@@ -59,8 +59,13 @@ def environment(context: Context) -> dict[str, str]:
 
 
 def workload(context: Context) -> Workload:
-    """Return Superset's web server: one process whose threads share one import of the code."""
+    """Return Superset's web server: one process whose threads share one import of the code.
+
+    A thread is held for as long as its reader takes; few at a time are at work. What two addresses
+    may hold leaves some to others.
+    """
     web = context.endpoint(NAME, "http")
+    threads = WORKERS + 2 * context.environment.edge.requests_per_address
     return Workload(
         name=NAME,
         command=(
@@ -69,7 +74,8 @@ def workload(context: Context) -> Workload:
             f"--bind={web}",
             "--workers=1",
             "--worker-class=gthread",
-            f"--threads={THREADS}",
+            f"--threads={threads}",
+            f"--worker-connections={2 * threads}",
             f"--timeout={REQUEST_SECONDS}",
             "--graceful-timeout=20",
             "--keep-alive=75",

@@ -27,6 +27,7 @@ def render_config(context: Context) -> str:
     return templates.from_string(source).render(
         secret_key=context.secret(names.SIGNING_SECRET),
         database_uri=_database_uri(context),
+        workers=names.WORKERS,
         pool_size=names.POOL_SIZE,
         pool_overflow=names.POOL_OVERFLOW,
         redis_uri=_redis_uri(context),

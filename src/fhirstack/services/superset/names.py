@@ -10,11 +10,11 @@ SIGNING_SECRET = "superset-secret-key"  # noqa: S105 - a secret's name
 REDIS_SECRET = "redis-superset"  # noqa: S105 - a secret's name
 CLIENT_SECRET = "client-superset"  # noqa: S105 - a secret's name
 
-THREADS = 8
+WORKERS = 8
 """Requests at work at once; each may hold one connection to a warehouse role meanwhile."""
 
-POOL_SIZE, POOL_OVERFLOW = THREADS, 2
-"""Of the metadata database: one a thread, and two for what writes beside a request."""
+POOL_SIZE, POOL_OVERFLOW = WORKERS, 2
+"""Of the metadata database: one a worker, and two for what writes beside a request."""
 
 DATABASE = Database(
     name="superset",
