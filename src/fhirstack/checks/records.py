@@ -191,7 +191,10 @@ def worker_roles(session: Session) -> str:
         session.fhir("PUT", f"CareTeam/{people.team}", people.nurse, json=team), 403, what="a team"
     )
     refused(session.fhir("DELETE", f"Patient/{people.patient}", people.nurse), 403)
-    refused(session.fhir("PATCH", f"Patient/{people.patient}", people.nurse, json=[]), 403)
+    patch = {"Content-Type": "application/json-patch+json"}
+    refused(
+        session.fhir("PATCH", f"Claim/{people.patient}", people.nurse, json=[], headers=patch), 403
+    )
     refused(session.fhir("GET", "Claim", people.nurse), 403)
     included = f"Patient?_id={people.patient}&_revinclude=Claim:patient"
     refused(session.fhir("GET", included, people.nurse), 403, what="_revinclude without its role")

@@ -92,6 +92,8 @@ def test_no_client_names_the_base_or_forwards(full, service):
         ("/LocationHierarchy?_id=a&mode=list", "/LocationHierarchy?_id=a&mode=list"),
         ("/LocationHierarchy/_search?_id=a", "/LocationHierarchy?_id=a"),
         ("/fhir/PractitionerDetail?keycloak-uuid=a", "/PractitionerDetail?keycloak-uuid=a"),
+        ("/fhir/practitioner-details?keycloak-uuid=a", "/PractitionerDetail?keycloak-uuid=a"),
+        ("/fhir/practitioner-details/x", "/fhir/practitioner-details/x"),
         ("/fhir/Patient/1", "/fhir/Patient/1"),
         # A base with a slash at its end, and what clients make of it.
         ("/fhir/", "/fhir"),

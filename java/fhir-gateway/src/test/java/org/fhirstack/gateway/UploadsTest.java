@@ -62,6 +62,13 @@ class UploadsTest {
             whole.put("method", only.path("request").path("method").asText());
             whole.put("path", "/" + only.path("request").path("url").asText());
             whole.set("body", only.path("resource"));
+            if (one.path("write").path(0).has("patch")) {
+                whole.set("body", one.path("write").path(0).path("patch"));
+                ObjectNode headers = whole.withObject("/headers");
+                if (!headers.has("Content-Type")) {
+                    headers.put("Content-Type", "application/json-patch+json");
+                }
+            }
             return whole;
         }
         whole.put("method", "POST").put("path", "");

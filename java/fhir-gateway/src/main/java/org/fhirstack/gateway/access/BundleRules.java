@@ -156,17 +156,20 @@ final class BundleRules {
         if (!create && !List.of("PUT", "PATCH", "DELETE").contains(part.method)) {
             throw Refusal.malformed("request.method must be GET, POST, PUT, PATCH or DELETE.");
         }
-        needShape(url, create ? new FhirUrl.Kind[] {FhirUrl.Kind.TYPE}
-                : new FhirUrl.Kind[] {FhirUrl.Kind.TYPE, FhirUrl.Kind.INSTANCE});
+        needShape(url, FhirUrl.Kind.TYPE, FhirUrl.Kind.INSTANCE);
+        if (create && url.id() != null) {
+            // The Android FHIR SDK names the id that the device gave; the server gives another, as of any POST.
+            BodyRules.needId(entry.path("resource"), url.id());
+        }
         access.user.need(part.method, url.type());
         boolean conditional = !create && url.id() == null;
         if (!conditional && !query.onlyHas(WriteRules.CONTROL)) {
             throw Refusal.malformed("this interaction takes no such parameters.");
         }
         JsonNode request = entry.path("request");
-        part.write = new Write(part.method, url.type(), url.id(), conditional ? access.conditional(url.type(), query)
-                : null, resource(entry, part), request.path("ifMatch").isTextual() ? request.path("ifMatch").asText()
-                : null);
+        part.write = new Write(part.method, url.type(), create ? null : url.id(),
+                conditional ? access.conditional(url.type(), query) : null, resource(entry, part),
+                request.path("ifMatch").isTextual() ? request.path("ifMatch").asText() : null);
         judge.bring(part.write);
         if (create && request.has("ifNoneExist")) {
             part.asked.put("ifNoneExist", WriteRules.condition(url.type(), request.path("ifNoneExist").asText(""),

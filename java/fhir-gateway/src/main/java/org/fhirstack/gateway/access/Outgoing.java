@@ -13,6 +13,8 @@ import org.fhirstack.gateway.request.Query;
  */
 public record Outgoing(String method, String path, Query query, String contentType, byte[] body,
         Map<String, String> headers) {
+    /** What a JSON Patch (RFC 6902) is called. */
+    public static final String JSON_PATCH = "application/json-patch+json";
     private static final int LONGEST_URL = 6_000;
     private static final String JSON = "application/fhir+json; charset=UTF-8";
     private static final String FORM = "application/x-www-form-urlencoded; charset=UTF-8";
@@ -30,6 +32,10 @@ public record Outgoing(String method, String path, Query query, String contentTy
 
     public static Outgoing write(String method, String path, Query query, byte[] json) {
         return new Outgoing(method, path, query, json == null ? null : JSON, json, Map.of());
+    }
+
+    static Outgoing patch(String path, Query query, byte[] operations) {
+        return new Outgoing("PATCH", path, query, JSON_PATCH + "; charset=UTF-8", operations, Map.of());
     }
 
     public Outgoing with(String header, String value) {

@@ -19,8 +19,10 @@ import org.fhirstack.gateway.token.User;
 public final class PageLinks {
     /** The parameter that carries the signature. */
     public static final String PARAM = "_pagesig";
+    /** The Android FHIR SDK's own download manager adds it to every URL; what is on a page is settled already. */
+    static final String SINCE = "_lastUpdated";
     private static final Set<String> ALLOWED = Set.of("_getpages", "_getpagesoffset", "_pageId", "_count", "_pretty",
-            "_bundletype", "_format", "_summary", "_elements", PARAM);
+            "_bundletype", "_format", "_summary", "_elements", SINCE, PARAM);
     private final byte[] secret;
 
     public PageLinks(byte[] secret) {

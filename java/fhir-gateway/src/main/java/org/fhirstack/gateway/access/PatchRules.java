@@ -14,14 +14,14 @@ import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.fhir.PatchStructure;
 
 /**
- * A patch inside a transaction: a Binary that holds a JSON Patch, or Parameters that hold a FHIRPath Patch. Android
+ * A patch: a Binary that holds a JSON Patch, or, in a bundle, Parameters that hold a FHIRPath Patch. Android
  * users may not touch what decides whose resource it is.
  */
 final class PatchRules {
     private static final Set<String> PROTECTED = Set.of("meta", "id", "resourceType", "implicitRules");
     /** See {@link SharedTypes}. */
     private static final Set<String> CONTENT_JUDGED = Set.of("Group", "List", "Location");
-    private static final Pattern READABLE = Pattern.compile("/id|/resourceType|/meta/tag/[0-9]+/[a-z]+");
+    private static final Pattern READABLE = Pattern.compile("/id|/resourceType|/meta/[A-Za-z]+(/[0-9]+(/[a-z]+)?)?");
     private static final Pattern SEARCH = Pattern.compile("(?s)[^\\s]*[A-Z][A-Za-z]+/*\\?.*=.*");
     private static final Pattern PLAIN_PATH = Pattern.compile("[A-Z][A-Za-z]+(\\.[A-Za-z][A-Za-z0-9]*(\\[[0-9]+])?)*");
 
@@ -38,8 +38,8 @@ final class PatchRules {
     }
 
     private static JsonNode jsonPatch(JsonNode binary, String type, Access access) {
-        if (!binary.path("contentType").asText("").equals("application/json-patch+json")) {
-            throw new Refusal(415, "media-type", "a patch in a Binary must be application/json-patch+json.");
+        if (!binary.path("contentType").asText("").equals(Outgoing.JSON_PATCH)) {
+            throw new Refusal(415, "media-type", "a patch in a Binary must be " + Outgoing.JSON_PATCH + ".");
         }
         byte[] data;
         try {
@@ -68,8 +68,13 @@ final class PatchRules {
             }
             patch.add(judged);
         }
-        ObjectNode out = Json.object().put("resourceType", "Binary").put("contentType", "application/json-patch+json");
-        return out.put("data", Base64.getEncoder().encodeToString(Json.write(patch)));
+        return binary(Json.write(patch));
+    }
+
+    /** A JSON Patch as an entry of a bundle holds it. */
+    static ObjectNode binary(byte[] operations) {
+        return Json.object().put("resourceType", "Binary").put("contentType", Outgoing.JSON_PATCH)
+                .put("data", Base64.getEncoder().encodeToString(operations));
     }
 
     private static void pointer(String pointer, boolean changed, Access access) {

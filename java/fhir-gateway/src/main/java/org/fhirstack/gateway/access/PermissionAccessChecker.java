@@ -27,10 +27,13 @@ public final class PermissionAccessChecker implements AccessChecker {
     private static final Set<String> PLAIN_READ = Set.of("_format", "_pretty", "_summary", "_elements");
     private static final Set<String> HISTORY = Set.of("_format", "_pretty", "_count", "_since", "_at", "_offset",
             "_summary", "_elements");
-    private static final Set<String> EVERYTHING = Set.of("_format", "_pretty", "_count", "_since", "_type", "_offset");
+    private static final Set<String> EVERYTHING = Set.of("_format", "_pretty", "_count", "_since", "_lastUpdated",
+            "_type", "_offset");
     private static final Set<String> EXPANSION = Set.of("_format", "_pretty", "url", "filter", "count", "offset");
     private static final Set<String> PARTIAL = Set.of("_summary", "_elements");
     private static final String LOCATIONS = "_syncLocations";
+    /** What OpenSRP's gateway takes for itself; the second says how it looks for the first. */
+    private static final Set<String> OURS = Set.of(LOCATIONS, "filter_mode_lineage");
 
     private final User user;
     private final Services services;
@@ -44,9 +47,6 @@ public final class PermissionAccessChecker implements AccessChecker {
     public Verdict checkAccess(RequestDetailsReader details) {
         GatewayRequest request = (GatewayRequest) details;
         FhirUrl url = request.url();
-        if (request.method().equals("PATCH")) {
-            throw Refusal.denied("patch", "PATCH is allowed only inside a transaction.");
-        }
         if (request.method().equals("GET") && url.type() != null) {
             Verdict open = AnonymousRules.read(url, request.query(), services.allowList(), false);
             if (open != null && (open.rule() != AnswerRule.NOTHING || !user.may("GET", url.type()))) {
@@ -54,7 +54,7 @@ public final class PermissionAccessChecker implements AccessChecker {
             }
         }
         String chosen = request.query().plus(request.form()).single(LOCATIONS);
-        Query query = request.query().without(Set.of(LOCATIONS));
+        Query query = request.query().without(OURS);
         Access access = new Access(user, services.ignoreRules(), services.filters(), services.existing(), chosen);
         return switch (url.kind()) {
             case BASE -> base(request, query, access);
@@ -69,6 +69,7 @@ public final class PermissionAccessChecker implements AccessChecker {
             case INSTANCE -> switch (request.method()) {
                 case "GET" -> read(access, url, query, request);
                 case "PUT" -> new WriteRules(access).update(request, query);
+                case "PATCH" -> new WriteRules(access).patch(request, query);
                 case "DELETE" -> new WriteRules(access).delete(request, query);
                 default -> throw wrongMethod();
             };
@@ -138,7 +139,7 @@ public final class PermissionAccessChecker implements AccessChecker {
                 throw Refusal.denied("page-link", "Your assignments have changed; search again.");
             }
         }
-        Query asked = query.without(Set.of(PageLinks.PARAM));
+        Query asked = query.without(Set.of(PageLinks.PARAM, PageLinks.SINCE));
         Query forwarded = switch (page.mode()) {
             case PLAIN -> asked;
             case EVERYTHING -> Search.withTags(asked);
@@ -163,7 +164,7 @@ public final class PermissionAccessChecker implements AccessChecker {
             throw wrongMethod();
         }
         user.need("GET", type);
-        Search search = Search.of(access, type, query.plus(request.form().without(Set.of(LOCATIONS))));
+        Search search = Search.of(access, type, query.plus(request.form().without(OURS)));
         Outgoing form = new Outgoing("POST", type + "/_search", Query.EMPTY,
                 "application/x-www-form-urlencoded; charset=UTF-8",
                 search.query().encode().getBytes(java.nio.charset.StandardCharsets.US_ASCII), java.util.Map.of());

@@ -60,6 +60,15 @@ final class WriteRules {
                 request.header("If-Match")), query, "conditional-update");
     }
 
+    /** A JSON Patch of one resource, judged as one in a bundle. */
+    Verdict patch(GatewayRequest request, Query query) {
+        FhirUrl url = request.url();
+        access.user.need("PATCH", url.type());
+        PermissionAccessChecker.only(query, CONTROL);
+        return put(new Write("PATCH", url.type(), url.id(), null, PatchRules.binary(request.content()),
+                request.header("If-Match")), query, "patch");
+    }
+
     private Verdict put(Write write, Query query, String reason) {
         boolean[] snapshot = {false};
         named(write, () -> {
@@ -67,8 +76,10 @@ final class WriteRules {
             snapshot[0] = judge.settlesTags(write);
             judge.settle(write, judge.needsCurrent(write, snapshot[0]) ? current(write) : null);
         });
-        Outgoing out = Outgoing.write("PUT", write.id == null ? write.type : write.url(), query,
-                Json.write(write.resource)).with("If-Match", write.ifMatch());
+        Outgoing out = write.method.equals("PATCH")
+                ? Outgoing.patch(write.url(), query, Json.write(PatchRules.operations(write.resource)))
+                : Outgoing.write("PUT", write.id == null ? write.type : write.url(), query, Json.write(write.resource));
+        out = out.with("If-Match", write.ifMatch());
         return written(snapshot[0] ? out.with(WriteJudge.SNAPSHOT, WriteJudge.SNAPSHOT_MODE) : out, write.type, reason)
                 .losing(Losses.of(write.resource));
     }

@@ -27,6 +27,9 @@ final class LocationHierarchy {
             "_summary", "summary", Selection.UPDATED, Selection.MIN, Selection.MAX, "filterInventory", "filter_mode_lineage",
             "stream");
     private static final int MOST_BYTES = 32 << 20;
+    private static final int MOST_ROOTS = 50;
+    /** As in searches: a person ticks places one by one. */
+    private static final int MOST_CHOSEN = 500;
     private static final int LOADS = 2;
     private static final int PATIENCE_SECONDS = 60;
 
@@ -68,9 +71,9 @@ final class LocationHierarchy {
         Asked asked = new Asked(parameters.query(), base + "/" + FhirUrl.LOCATION_HIERARCHY, onlyCount,
                 new Paging(parameters), new PlaceOrder(parameters.text("_sort")));
         Predicate<Place> selection = Selection.of(parameters);
-        Set<String> named = parameters.ids("_id");
+        Set<String> named = parameters.ids("_id", MOST_ROOTS);
         Set<String> chosen = parameters.query().values("_syncLocations").stream().allMatch(String::isBlank) ? Set.of()
-                : parameters.ids("_syncLocations");
+                : parameters.ids("_syncLocations", MOST_CHOSEN);
         Set<String> roots = rights.roots(user, named, chosen, fresh);
         Forest forest = forest(roots, fresh);
         if (!named.isEmpty() || !chosen.isEmpty()) {

@@ -12,7 +12,6 @@ import org.fhirstack.gateway.request.Query;
 /** The parameters of one request: none that is unknown, none given twice. */
 final class Parameters {
     private static final Set<String> CONTROL = Set.of("_format", "_pretty");
-    private static final int MOST_IDS = 50;
     private final Query query;
 
     private Parameters(Query query) {
@@ -78,13 +77,13 @@ final class Parameters {
         return value == null ? otherwise : Integer.parseInt(value);
     }
 
-    /** Ids in their order, each once; empty when the parameter was not given. */
-    Set<String> ids(String name) {
+    /** Ids in their order, each once, at most so many; empty when the parameter was not given. */
+    Set<String> ids(String name, int most) {
         Set<String> ids = new LinkedHashSet<>();
         String value = text(name);
         for (String id : value == null ? new String[0] : value.split(",", -1)) {
-            if (!FhirUrl.validId(id.strip()) || ids.size() >= MOST_IDS) {
-                throw Refusal.malformed("The parameter " + name + " must list at most " + MOST_IDS + " ids.");
+            if (!FhirUrl.validId(id.strip()) || ids.size() >= most) {
+                throw Refusal.malformed("The parameter " + name + " must list at most " + most + " ids.");
             }
             ids.add(id.strip());
         }

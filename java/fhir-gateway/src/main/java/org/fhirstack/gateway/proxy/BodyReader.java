@@ -11,6 +11,7 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import org.fhirstack.gateway.Refusal;
+import org.fhirstack.gateway.access.Outgoing;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -116,6 +117,13 @@ public final class BodyReader implements AutoCloseable {
         if (!type.equals("application/fhir+json") && !type.equals("application/json")
                 && !type.equals("application/json+fhir")) {
             throw new Refusal(415, "media-type", "The body must be application/fhir+json.");
+        }
+    }
+
+    /** Refuses a body of a PATCH that is no JSON Patch. */
+    static void needPatch(HttpServletRequest request) {
+        if (!mediaType(request).equals(Outgoing.JSON_PATCH)) {
+            throw new Refusal(415, "media-type", "A PATCH needs a JSON Patch, " + Outgoing.JSON_PATCH + ".");
         }
     }
 

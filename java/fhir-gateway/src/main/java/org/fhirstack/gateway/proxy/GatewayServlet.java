@@ -258,7 +258,8 @@ public final class GatewayServlet extends HttpServlet {
      */
     private static int longestBody(HttpServletRequest request, Parsed parsed, User user) {
         String method = parsed.method();
-        if (!method.equals("POST") && !method.equals("PUT")) {
+        boolean patch = method.equals("PATCH") && parsed.url().kind() == FhirUrl.Kind.INSTANCE;
+        if (!method.equals("POST") && !method.equals("PUT") && !patch) {
             return 0;
         }
         if (user == null) {
@@ -277,7 +278,9 @@ public final class GatewayServlet extends HttpServlet {
         if (parsed.url().custom()) {
             return 0;
         }
-        if (parsed.url().operation() == null) {
+        if (patch) {
+            BodyReader.needPatch(request);
+        } else if (parsed.url().operation() == null) {
             BodyReader.needJson(request);
         }
         return Integer.MAX_VALUE;
