@@ -1,7 +1,9 @@
 """The demo's OpenSRP application: what the Android app fetches before and after login.
 
-A Composition lists the configurations, each a Binary of base64 JSON. Source: the app's own
-samples, opensrp/fhircore ``android/quest/src/main/assets/configs/app``; what the gateway needs
+An ImplementationGuide names the Composition for the versions of the app that can read it. The
+Composition lists the configurations, each a Binary of base64 JSON, and the forms. Source: the app's
+own samples, opensrp/fhircore ``android/quest/src/main/assets/configs/app``, and its documentation
+``docs/engineering/app/configuring/config-types/ImplementationGuide.mdx``; what the gateway needs
 of them is the section ``application`` and, in it, ``syncStrategy``.
 """
 
@@ -14,6 +16,8 @@ from fhirstack.demo.places import organization
 from fhirstack.model.site import Application
 
 HOUSEHOLD_QUESTIONNAIRE_ID = "demo-questionnaire-household"
+COMPOSITION_ID = "demo-composition"
+SYNC_PARAMETERS_ID = "demo-parameters-sync"
 
 # The app filters households by this system, not by SNOMED CT's own URI.
 HOUSEHOLD_CODE = coding("https://www.snomed.org", "35359004", "Family")
@@ -38,9 +42,10 @@ Config = dict[str, Any]
 def declared(app_id: str = "opensrp") -> Application:
     """Return the application with the ids of what the app reads before login.
 
-    That is the Composition and the Binaries that it names, and nothing else.
+    That is the Composition and the Binaries and Parameters that it names, and nothing else.
     """
-    *_, composition = application_resources(app_id, sync_strategy="CareTeam")
+    resources = application_resources(app_id, sync_strategy="CareTeam")
+    (composition,) = (r for r in resources if r["resourceType"] == "Composition")
     named = [reference.partition("/") for reference in references(composition)]
     return Application(
         id=app_id,
@@ -51,7 +56,7 @@ def declared(app_id: str = "opensrp") -> Application:
 
 
 def application_resources(app_id: str, sync_strategy: str) -> list[Resource]:
-    """Return the Binaries, the Questionnaire that they name, and, last, the Composition.
+    """Return what the Composition names, the Composition, and, last, the guide that names it.
 
     ``type`` and ``category`` of the Composition are what FHIR Web's application list asks for.
     """
@@ -62,10 +67,14 @@ def application_resources(app_id: str, sync_strategy: str) -> list[Resource]:
     ]
     registers = [("householdRegister", "Household register", _register(app_id))]
     profiles = [("householdProfile", "Household profile", _profile(app_id))]
-    nested = [("Register configurations", registers), ("Profile configurations", profiles)]
+    nested = [
+        ("Register configurations", [_configuration(*one) for one in registers]),
+        ("Profile configurations", [_configuration(*one) for one in profiles]),
+        ("Questionnaires", [_form()]),
+    ]
     composition: Resource = {
         "resourceType": "Composition",
-        "id": "demo-composition",
+        "id": COMPOSITION_ID,
         "identifier": {"use": "official", "value": app_id},
         "status": "final",
         "type": concept(coding(LOINC, "11503-0", "Medical records")),
@@ -73,18 +82,14 @@ def application_resources(app_id: str, sync_strategy: str) -> list[Resource]:
         "date": "2024-01-01",
         "author": [organization("kalanda").reference],
         "title": "Demo programme",
-        "section": [_section(name, title) for name, title, _ in sections]
-        + [
-            {
-                "title": title,
-                "mode": "working",
-                "section": [_section(name, inner) for name, inner, _ in configs],
-            }
-            for title, configs in nested
+        "section": [
+            *(_configuration(*one) for one in sections),
+            _parameters_section(),
+            *({"title": title, "mode": "working", "section": inner} for title, inner in nested),
         ],
     }
     binaries = [_binary(name, config) for name, _, config in (*sections, *registers, *profiles)]
-    return [*binaries, _questionnaire(), composition]
+    return [*binaries, _parameters(), _questionnaire(), composition, _guide(app_id)]
 
 
 def _binary_id(name: str) -> str:
@@ -92,14 +97,31 @@ def _binary_id(name: str) -> str:
     return f"demo-binary-{kebab}"
 
 
-def _section(name: str, title: str) -> Resource:
+def _configuration(name: str, title: str, _: Config) -> Resource:
+    focus = {"reference": f"Binary/{_binary_id(name)}", "identifier": {"value": name}}
+    return _section(title, focus)
+
+
+def _form() -> Resource:
+    reference = f"Questionnaire/{HOUSEHOLD_QUESTIONNAIRE_ID}"
+    focus = {"reference": reference, "identifier": {"value": "household-registration"}}
+    return _section("Register a household", focus)
+
+
+def _parameters_section() -> Resource:
+    # Without an identifier: the app takes what has one for the name of a Binary, which it then
+    # does not find, and says that the application is not supported.
+    return _section("Sync parameters", {"reference": f"Parameters/{SYNC_PARAMETERS_ID}"})
+
+
+def _section(title: str, focus: Resource) -> Resource:
     # FHIR asks for text where a section has no entries (cmp-1); the app and the gateway do not.
     text = f'<div xmlns="http://www.w3.org/1999/xhtml">{title}</div>'
     return {
         "title": title,
         "text": {"status": "generated", "div": text},
         "mode": "working",
-        "focus": {"reference": f"Binary/{_binary_id(name)}", "identifier": {"value": name}},
+        "focus": focus,
     }
 
 
@@ -141,6 +163,38 @@ def _sync() -> Config:
             parameter("id", {"type": "token"}),
             parameter("count", {"type": "token", "expression": "#count"}),
         ],
+    }
+
+
+def _parameters() -> Resource:
+    """Return the sync configuration as FHIR's own resource, which the app keeps beside it."""
+    found = {key: value for key, value in _sync().items() if key != "configType"}
+    return {**found, "id": SYNC_PARAMETERS_ID}
+
+
+def _guide(app_id: str) -> Resource:
+    """Return the guide for all versions of the app.
+
+    It names no version of the Composition: the app asks for ``_history/`` and takes the newest.
+    Asked for ``_history/n`` it would get a Composition where it reads a Bundle, and stop.
+    """
+    version = {"low": {"value": 1}}
+    program = coding(
+        "http://terminology.hl7.org/CodeSystem/usage-context-type", "program", "Program"
+    )
+    return {
+        "resourceType": "ImplementationGuide",
+        "id": "demo-guide",
+        "url": "https://smartregister.org/demo/ImplementationGuide/demo-guide",
+        "version": "1",
+        "name": app_id,
+        "title": "Demo programme",
+        "status": "active",
+        "date": "2024-01-01",
+        "packageId": "org.smartregister.demo",
+        "fhirVersion": ["4.0.1"],
+        "useContext": [{"code": program, "valueRange": version}],
+        "definition": {"resource": [{"reference": {"reference": f"Composition/{COMPOSITION_ID}"}}]},
     }
 
 

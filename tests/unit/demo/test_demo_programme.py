@@ -45,7 +45,8 @@ def test_an_official_identifier_is_the_id(programme):
             for identifier in resource.get("identifier", [])
             if isinstance(identifier, dict) and identifier["use"] == "official"
         ]
-        if resource["resourceType"] not in {"Binary", "Questionnaire", "Composition"}:
+        configuration = {"Binary", "Parameters", "Questionnaire", "Composition"}
+        if resource["resourceType"] not in configuration | {"ImplementationGuide"}:
             assert official == [resource["id"]]
 
 
@@ -93,9 +94,39 @@ def test_the_declared_application_is_public_and_nothing_else(programme):
     assert application.id == "my-app"
     public = {f"Composition/{name}" for name in application.public_compositions}
     public |= {f"Binary/{name}" for name in application.public_binaries}
-    kinds = ("Composition", "Binary")
+    public |= {f"Parameters/{name}" for name in application.public_parameters}
+    kinds = ("Composition", "Binary", "Parameters")
     assert public == {address for address in programme if address.startswith(kinds)}
-    assert len(public) == 6
+    assert len(public) == 7
+
+
+def sections(resource):
+    for section in resource.get("section", ()):
+        yield section
+        yield from sections(section)
+
+
+def test_the_composition_names_all_of_the_configuration(programme):
+    named = set(references(programme["Composition/demo-composition"]["section"]))
+    kinds = ("Binary", "Parameters", "Questionnaire")
+    assert named == {address for address in programme if address.startswith(kinds)}
+
+
+def test_only_a_binary_is_a_configuration_by_its_name(programme):
+    """The app reads a focus with an identifier as a Binary's, of a Parameters too."""
+    for section in sections(programme["Composition/demo-composition"]):
+        focus = section.get("focus", {})
+        if focus.get("reference", "").startswith("Parameters/"):
+            assert set(focus) == {"reference"}
+
+
+def test_the_guide_names_the_application_for_every_version_of_the_app(programme):
+    guide = programme["ImplementationGuide/demo-guide"]
+    assert guide["name"] == "my-app"
+    (context,) = guide["useContext"]
+    assert context["valueRange"] == {"low": {"value": 1}}
+    # Without a version: of one the app asks for what it cannot read.
+    assert list(references(guide)) == ["Composition/demo-composition"]
 
 
 @pytest.mark.parametrize("user", demo.users(), ids=lambda user: user.username)
