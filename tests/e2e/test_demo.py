@@ -66,14 +66,30 @@ def test_the_app_reads_its_configuration_before_login(cli, loaded):
         assert all(e["resource"]["total"] == 1 for e in answer.json()["entry"])
 
 
+def test_the_app_finds_the_application_by_its_guide(cli, loaded):
+    with session(cli) as opened:
+        newest = "context-quantity=le19&_sort=-context-quantity&_count=1"
+        answer = opened.fhir("GET", f"ImplementationGuide?&name:exact=opensrp&{newest}")
+        assert answer.status_code == 200, answer.text
+        (entry,) = answer.json()["entry"]
+        (named,) = entry["resource"]["definition"]["resource"]
+        # As the app makes it of a reference without a version.
+        answer = opened.fhir("GET", f"{named['reference']['reference']}/_history/")
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["resourceType"] == "Bundle"
+        first = answer.json()["entry"][0]["resource"]
+        assert first["identifier"]["value"] == "opensrp"
+
+
 def test_loading_again_changes_nothing(cli, loaded):
     assert " 0 new" in cli.ok("demo", "load", "--patients", str(PATIENTS))
 
 
 def test_verify_passes_beside_a_programme(cli, loaded):
-    checks = ("android.", "web.", "pipelines.", "anonymous.", "client.android.first-screen")
+    configuration = [f"client.android.{name}" for name in ("first-screen", "parameters", "forms")]
+    checks = ("android.", "web.", "pipelines.", "anonymous.", *configuration)
     answer = cli("verify", *checks, "--format", "json")
     assert answer.code == 0, answer.text
     verdicts = {found["id"]: found["verdict"] for found in json.loads(answer.out)}
     # What is skipped where nothing is loaded.
-    assert verdicts["client.android.first-screen"] == "ok"
+    assert {verdicts[name] for name in configuration} == {"ok"}

@@ -28,13 +28,15 @@ class SkippedError(Exception):
 class Check:
     """One check: its id, the requirement that it proves, what it says, and how it looks.
 
-    ``look`` returns its evidence, or raises FailedError or SkippedError.
+    ``look`` returns its evidence, or raises FailedError or SkippedError. ``writes`` are the types
+    that it lets health workers write: where the site does not, there is nothing to look at.
     """
 
     id: str
     requirement: str
     title: str
     look: Callable[[Session], str]
+    writes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ def looked(check: Check, session: Session) -> Result:
     """Let a check look. One that breaks is failed: whatever happens, it is never ok by that."""
     started = time.monotonic()
     try:
+        _need_writes(check, session)
         verdict, evidence = Verdict.OK, check.look(session)
     except FailedError as error:
         verdict, evidence = Verdict.FAILED, str(error)
@@ -70,6 +73,15 @@ def looked(check: Check, session: Session) -> Result:
     except _BREAKS as error:
         verdict, evidence = Verdict.FAILED, f"{type(error).__name__}: {error}"
     return Result(check, verdict, evidence, time.monotonic() - started)
+
+
+def _need_writes(check: Check, session: Session) -> None:
+    if not check.writes:
+        return
+    written = session.environment.application.writes
+    lacking = ", ".join(name for name in check.writes if name not in written)
+    if lacking:
+        raise SkippedError(f"health workers write no {lacking} here: application.writes")
 
 
 def status_is(response: httpx.Response, *allowed: int, what: str = "") -> str:

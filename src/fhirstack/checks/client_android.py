@@ -8,6 +8,7 @@ from fhirstack.checks.session import Session
 from fhirstack.clients.contract import As, Contract, Strategy, used
 from fhirstack.clients.load import contract
 from fhirstack.clients.player import Played, play
+from fhirstack.model.records import TYPES
 
 SHOWN = 6
 """Failures that a check's evidence shows; the others are counted."""
@@ -15,6 +16,7 @@ SHOWN = 6
 
 CONFIGURATION = {"site_composition", "site_version", "site_binaries", "site_binary_count"}
 PARAMETERS = {"site_parameters"}
+FORMS = {"site_forms"}
 
 
 def of_site(app: Contract, names: set[str]) -> Contract:
@@ -41,7 +43,8 @@ def verdict(client: Contract, played: Played) -> str:
             reason = "; ".join(client.may_have[name] for name in wanting)
             sent = f"{evidence}; " if played.requests else ""
             raise SkippedError(f"{sent}not sent: {', '.join(played.unsent)}. Not here: {reason}")
-        return evidence
+        less = f"; refused, as application.writes has less: {', '.join(played.refused)}"
+        return evidence + (less if played.refused else "")
     shown = "\n".join(map(str, played.failures[:SHOWN]))
     more = len(played.failures) - SHOWN
     raise FailedError(
@@ -55,6 +58,7 @@ def android(strategy: Strategy, full: int = devices.FULL) -> Callable[[Session],
 
     def look(session: Session) -> str:
         app = of_device(contract("android"))
+        withheld = set(TYPES) - set(session.environment.application.writes)
         with devices.scene(session, strategy, full) as scene:
             played = play(
                 app,
@@ -62,6 +66,7 @@ def android(strategy: Strategy, full: int = devices.FULL) -> Callable[[Session],
                 session.http,
                 lambda who: session.tokens_of(scene.people[who])["access_token"],
                 strategy,
+                withheld=dict.fromkeys((As.WORKER, As.COLLEAGUE), withheld),
             )
             evidence = verdict(app, played)
             fenced(session, scene)
@@ -70,15 +75,22 @@ def android(strategy: Strategy, full: int = devices.FULL) -> Callable[[Session],
     return look
 
 
-def first_screen(names: set[str]) -> Callable[[Session], str]:
-    """Return the check of what the app asks of the programme's own application before log-in."""
+def configuration(names: set[str]) -> Callable[[Session], str]:
+    """Return the check of what the app asks of the programme's own application.
+
+    Before log-in it has no token; after it, its user's.
+    """
 
     def look(session: Session) -> str:
         app = of_site(contract("android"), names)
         values = {"fhir": session.environment.fhir_base, **devices.site_values(session)}
         # What these steps do not use needs no value.
         app = app.model_copy(update={"needs": {"fhir": app.needs["fhir"]}})
-        return verdict(app, play(app, values, session.http, lambda who: ""))
+
+        def token(who: As) -> str:
+            return session.tokens_of(session.people.nurse)["access_token"]
+
+        return verdict(app, play(app, values, session.http, token))
 
     return look
 
@@ -103,13 +115,19 @@ CHECKS = (
         "client.android.first-screen",
         "services.fhir-gateway",
         "The app's first screen",
-        first_screen(CONFIGURATION),
+        configuration(CONFIGURATION),
     ),
     Check(
         "client.android.parameters",
         "services.fhir-gateway",
         "The first screen's Parameters",
-        first_screen(PARAMETERS),
+        configuration(PARAMETERS),
+    ),
+    Check(
+        "client.android.forms",
+        "services.fhir-gateway",
+        "The programme's forms, after log-in",
+        configuration(FORMS),
     ),
     Check(
         "client.android.careteam",

@@ -18,6 +18,7 @@ from fhirstack.checks.session import Person, Session
 from fhirstack.clients.contract import As, Strategy
 from fhirstack.clients.load import contract
 from fhirstack.clients.written import written
+from fhirstack.demo.fhir import references
 from fhirstack.planes.iam.roles import ANDROID_GROUP
 from fhirstack.planes.iam.users import User, delete_user, ensure_user
 from fhirstack.secret import Secret
@@ -173,6 +174,9 @@ def site_values(session: Session) -> dict[str, str]:
         values["site_binary_count"] = str(len(binaries))
     if compositions and application.public_parameters:
         values["site_parameters"] = ",".join(application.public_parameters[:BATCH])
+    named = [name.partition("/") for name in references(compositions)]
+    if forms := [name for kind, _, name in named if kind == "Questionnaire"]:
+        values["site_forms"] = ",".join(forms[:BATCH])
     return values
 
 

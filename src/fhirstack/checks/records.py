@@ -259,7 +259,13 @@ CHECKS = (
         anonymous_bundles,
     ),
     Check("android.sync", "services.fhir-gateway", "Sync of her own patients only", sync),
-    Check("android.register", "services.fhir-gateway", "A household is registered", register),
+    Check(
+        "android.register",
+        "services.fhir-gateway",
+        "A household is registered",
+        register,
+        writes=("Patient", "Group"),
+    ),
     Check("android.other-by-id", "services.fhir-gateway", "Another's patient by id", other_patient),
     Check(
         "android.other-by-search",
@@ -273,11 +279,23 @@ CHECKS = (
         "Another's patient by transaction",
         other_patient_by_transaction,
     ),
-    Check("android.next-links", "services.fhir-gateway", "Next links have an owner", next_links),
+    Check(
+        "android.next-links",
+        "services.fhir-gateway",
+        "Next links have an owner",
+        next_links,
+        writes=("Patient", "Group"),
+    ),
     Check("android.roles", "services.fhir-gateway", "Roles bound a health worker", worker_roles),
     Check("web.user", "services.fhir-gateway", "A web user reads, writes by role", web_user),
     Check(
         "pipelines.access", "client.pipelines.gateway", "Pipelines read and never write", pipelines
     ),
-    Check("fhir.location", "services.fhir-gateway", "The backend stays hidden", created_location),
+    Check(
+        "fhir.location",
+        "services.fhir-gateway",
+        "The backend stays hidden",
+        created_location,
+        writes=("Patient",),
+    ),
 )

@@ -209,15 +209,34 @@ def same_condition(session: Session) -> str:
 
 
 CHECKS = (
-    Check("android.corrected-form", "services.fhir-gateway", "A form is corrected", corrected_form),
-    Check("android.moved-patient", "services.fhir-gateway", "A patient moves", moved_patient),
+    Check(
+        "android.corrected-form",
+        "services.fhir-gateway",
+        "A form is corrected",
+        corrected_form,
+        writes=("QuestionnaireResponse",),
+    ),
+    Check(
+        "android.moved-patient",
+        "services.fhir-gateway",
+        "A patient moves",
+        moved_patient,
+        writes=("Patient",),
+    ),
     Check(
         "web.moved-patient",
         "services.fhir-gateway",
         "Who may transfer moves a patient",
         transferred_patient,
+        writes=("Patient", "Observation"),
     ),
     Check("android.existence", "services.fhir-gateway", "Existence is not told", existence),
-    Check("android.planted", "services.fhir-gateway", "Nobody assigns a colleague", planted),
+    Check(
+        "android.planted",
+        "services.fhir-gateway",
+        "Nobody assigns a colleague",
+        planted,
+        writes=("Group",),
+    ),
     Check("web.same-condition", "services.fhir-gateway", "One resource, one entry", same_condition),
 )

@@ -119,6 +119,10 @@ class Step(Model):
     strategies: tuple[Strategy, ...] = tuple(Strategy)
     """Under which sync strategies the client sends it."""
     answer: Answer = Answer()
+    reads: tuple[str, ...] = ()
+    """The types of what earlier steps wrote and this one reads."""
+    without: Answer | None = None
+    """What must come back where the site withholds one of these types, so that nobody wrote it."""
     keep: dict[Name, str] = Field(default_factory=dict)
     """By placeholder: the path in the answer whose first value later steps use, or, with
     ``path ~ pattern``, the first group of a pattern in it."""
@@ -136,6 +140,12 @@ class Step(Model):
             raise ValueError("the lists of `each` are empty")
         return self
 
+    @model_validator(mode="after")
+    def _both(self) -> Self:
+        if bool(self.reads) != bool(self.without):
+            raise ValueError("`reads` and `without` go together")
+        return self
+
 
 class Contract(Model):
     """One client's contract."""
@@ -151,16 +161,27 @@ class Contract(Model):
     """Pieces of bodies that steps use by YAML's aliases."""
     headers: dict[str, str] = Field(default_factory=dict)
     """What each request carries."""
+    withheld: Answer | None = None
+    """What comes back to who writes a type that the site lets them not write: ``{withheld}`` is its
+    name in capitals."""
     steps: tuple[Step, ...] = Field(min_length=1)
 
 
 def used(step: Step) -> set[str]:
     """Return the names of all placeholders of a step."""
-    request, answer = step.request, step.answer
-    texts = [
+    request = step.request
+    texts: list[Any] = [
         request.url, request.headers, request.form, request.json_body, request.text,
-        list(answer.status), list(answer.has), list(answer.lacks), list(answer.only or ()),
-        list(answer.absent), answer.entries, answer.values, answer.headers,
         list(step.keep.values()), [list(items) for items in step.each.values()],
     ]  # fmt: skip
+    for answer in (step.answer, step.without):
+        if answer is not None:
+            texts += _texts(answer)
     return set(names(texts))
+
+
+def _texts(answer: Answer) -> list[Any]:
+    return [
+        list(answer.status), list(answer.has), list(answer.lacks), list(answer.only or ()),
+        list(answer.absent), answer.entries, answer.values, answer.headers,
+    ]  # fmt: skip

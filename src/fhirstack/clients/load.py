@@ -10,7 +10,7 @@ import yaml
 from pydantic import ValidationError
 
 from fhirstack.clients.bodies import REPEATED, json_of
-from fhirstack.clients.contract import Contract, Step, used
+from fhirstack.clients.contract import Answer, Contract, Step, used
 from fhirstack.clients.values import filled, names
 from fhirstack.errors import FhirstackError
 
@@ -67,6 +67,8 @@ def _place(content: Any, location: tuple[int | str, ...]) -> str:
 
 def _judge(found: Contract, file: str) -> None:
     """Refuse what the types do not see: ids twice, placeholders and programs without origin."""
+    if found.withheld is not None:
+        _compile(_of_answer(found.withheld), f"{file}: withheld")
     known = set(found.needs) | set(found.may_have)
     seen: set[str] = set()
     for step in found.steps:
@@ -85,11 +87,7 @@ def _judge(found: Contract, file: str) -> None:
             json_of(step.request.json_body, dict.fromkeys(used(step), "1"))
         except ValueError as error:
             raise FhirstackError(str(error), where=where, remedy="docs/clients.md") from None
-        for pattern in _patterns(step):
-            try:
-                re.compile(filled(pattern, dict.fromkeys(names(pattern), "1")))
-            except re.error as error:
-                raise FhirstackError(f"{pattern}: {error}", where=where) from None
+        _compile(_patterns(step), where)
         for source in step.source.split(","):
             program, _, path = source.strip().partition(":")
             if program not in found.programs or not path:
@@ -97,6 +95,19 @@ def _judge(found: Contract, file: str) -> None:
         known |= set(step.keep)
 
 
+def _compile(patterns: list[str], where: str) -> None:
+    for pattern in patterns:
+        try:
+            re.compile(filled(pattern, dict.fromkeys(names(pattern), "1")))
+        except re.error as error:
+            raise FhirstackError(f"{pattern}: {error}", where=where) from None
+
+
 def _patterns(step: Step) -> list[str]:
     kept = [path.partition(" ~ ")[2] for path in step.keep.values()]
-    return [*step.answer.values.values(), *step.answer.headers.values(), *kept]
+    without = _of_answer(step.without) if step.without is not None else []
+    return [*_of_answer(step.answer), *without, *kept]
+
+
+def _of_answer(answer: Answer) -> list[str]:
+    return [*answer.values.values(), *answer.headers.values()]

@@ -12,6 +12,7 @@ from fhirstack.clients.contract import As, Contract, Step, Strategy, used
 from fhirstack.clients.paths import kept
 from fhirstack.clients.sending import Wire, send
 from fhirstack.clients.values import filled
+from fhirstack.clients.withheld import Part, Withheld, parts
 
 Tokens = Callable[[As], str]
 """Gives a good access token of a person; never asked for nobody's."""
@@ -41,6 +42,8 @@ class Played:
     failures: list[Failure] = field(default_factory=list)
     unsent: dict[str, set[str]] = field(default_factory=dict)
     """By step: what the environment does not have for it."""
+    refused: list[str] = field(default_factory=list)
+    """The steps that had to be refused, for the site withholds what they write."""
     values: dict[str, str] = field(default_factory=dict)
     """All that was known at the end."""
 
@@ -73,11 +76,14 @@ def play(
     client: httpx.Client,
     tokens: Tokens,
     strategy: Strategy = Strategy.CARE_TEAM,
+    *,
+    withheld: Withheld | None = None,
 ) -> Played:
     """Send every step of a contract in its order, and judge each answer.
 
     A failed step does not end it; what needs a value that a failed step should have given fails
-    for that reason. ``values`` are those that the contract needs.
+    for that reason. ``values`` are those that the contract needs. What writes a type that is
+    ``withheld`` is sent too, and must be refused; then what is left of it.
     """
     missing = sorted(set(contract.needs) - set(values))
     if missing:
@@ -88,7 +94,8 @@ def play(
         if strategy in step.strategies and wanting:
             replay.played.unsent[step.id] = wanting
         elif strategy in step.strategies:
-            replay.step(step)
+            for part in parts(contract, step, withheld or {}):
+                replay.send(part)
     return replay.played
 
 
@@ -101,11 +108,14 @@ class _Replay:
     tokens: Tokens
     played: Played
 
-    def step(self, step: Step) -> None:
+    def send(self, part: Part) -> None:
+        step, known = part.step, {**part.values, **self.played.values}
         shown = f"{step.request.method} {step.request.url}"
+        if part.refused:
+            self.played.refused.append(step.id)
         try:
             token = "" if step.acts is As.NOBODY else self.tokens(step.acts)
-            for here, wire in wires(self.contract, step, self.played.values, token):
+            for here, wire in wires(self.contract, step, known, token):
                 shown = str(wire)
                 pages = []
                 for response in _answers(self.client, wire, step):

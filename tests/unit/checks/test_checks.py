@@ -1,5 +1,6 @@
 import json
 import xml.etree.ElementTree as ET
+from types import SimpleNamespace
 
 import psycopg
 import pytest
@@ -16,6 +17,7 @@ from fhirstack.checks.check import (
 )
 from fhirstack.checks.running import listed
 from fhirstack.errors import UnreachableError, UsageError
+from fhirstack.model.local import local_environment
 from fhirstack.page.requirements import How, requirement
 from fhirstack.page.results import Verdict
 
@@ -57,6 +59,22 @@ def test_a_check_that_breaks_is_never_ok(error, verdict):
     fine = Check("a.c", "services.keycloak", "title", lambda session: "seen")
     assert looked(broken(error), session=None).verdict is verdict
     assert looked(fine, session=None).verdict is Verdict.OK
+
+
+WRITING = [(check, kind) for check in verify.CHECKS for kind in check.writes]
+
+
+@pytest.mark.parametrize(("check", "kind"), WRITING, ids=lambda value: getattr(value, "id", value))
+def test_a_check_of_what_the_site_lets_nobody_write_is_skipped(check, kind):
+    environment = local_environment("one", https_port=18443, http_port=18480)
+    kept = tuple(name for name in environment.application.writes if name != kind)
+    assert len(kept) == len(environment.application.writes) - 1
+    application = environment.application.model_copy(update={"writes": kept})
+    less = environment.model_copy(update={"application": application})
+    # Nothing but what the site declares is at hand: it is not asked.
+    found = looked(check, SimpleNamespace(environment=less))
+    assert found.verdict is Verdict.SKIPPED
+    assert f"write no {kind} here" in found.evidence
 
 
 def response(code, body):

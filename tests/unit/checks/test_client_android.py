@@ -1,6 +1,7 @@
 """Checks of real clients: each step can fail, and what they make can be taken away again."""
 
 import json
+import re
 from types import SimpleNamespace
 
 import httpx
@@ -15,6 +16,7 @@ from fhirstack.clients.load import contract
 from fhirstack.clients.paths import found
 from fhirstack.clients.player import Failure, Played, wires
 from fhirstack.clients.written import written
+from fhirstack.demo.application import COMPOSITION_ID, application_resources, declared
 from fhirstack.model.local import local_environment
 
 ANDROID = contract("android")
@@ -71,7 +73,7 @@ def test_every_step_is_in_a_check_that_sends_it():
     """What needs something of a programme is apart: a device's life is sent whole, or fails."""
     device = client_android.of_device(ANDROID).steps
     assert not any(used(step) & set(ANDROID.may_have) for step in device)
-    groups = (client_android.CONFIGURATION, client_android.PARAMETERS)
+    groups = (client_android.CONFIGURATION, client_android.PARAMETERS, client_android.FORMS)
     apart = [client_android.of_site(ANDROID, names).steps for names in groups]
     assert all(apart)
     assert set().union(*groups) == set(ANDROID.may_have)
@@ -80,10 +82,15 @@ def test_every_step_is_in_a_check_that_sends_it():
 
 
 SITES = {
-    "nothing": ({}, {}, "not sent: first-screen.composition-version, first-screen.binaries"),
+    "nothing": (
+        {},
+        {},
+        "not sent: first-screen.composition-version, first-screen.composition-newest, "
+        "first-screen.binaries",
+    ),
     "a composition alone": (
         {"public_compositions": ("c",)},
-        {"Composition": [{"id": "c", "meta": {"versionId": "1"}}]},
+        {"Composition": [{"resourceType": "Composition", "id": "c", "meta": {"versionId": "1"}}]},
         "not sent: first-screen.binaries",
     ),
     "binaries of another application": (
@@ -100,7 +107,10 @@ def test_a_first_screen_that_is_not_loaded_is_skipped_with_its_reason(session, s
 
     def answer(request):
         entries = held.get(request.url.path.rsplit("/", 1)[-1], [])
-        if b"_history" in request.extensions.get("target", b""):
+        target = request.extensions.get("target", b"")
+        if target.endswith(b"/_history/"):
+            entries = held["Composition"]
+        elif b"_history" in target:
             return httpx.Response(200, json={"resourceType": "Composition", "id": "c"})
         if request.method == "POST":
             entries = [{"resourceType": "Binary", "id": "b", "data": "e30="}]
@@ -111,9 +121,9 @@ def test_a_first_screen_that_is_not_loaded_is_skipped_with_its_reason(session, s
     session.environment = session.environment.model_copy(update={"application": application})
     session.http = httpx.Client(transport=httpx.MockTransport(answer))
     session.backend = httpx.Client(base_url="http://b", transport=httpx.MockTransport(answer))
-    for names in (client_android.CONFIGURATION, client_android.PARAMETERS):
+    for names in (client_android.CONFIGURATION, client_android.PARAMETERS, client_android.FORMS):
         with pytest.raises(SkippedError) as error:
-            client_android.first_screen(names)(session)
+            client_android.configuration(names)(session)
         if names is client_android.CONFIGURATION:
             assert said in str(error.value)
 
@@ -222,3 +232,53 @@ def test_a_server_that_fails_is_not_taken_for_an_empty_one(session):
     session.backend = httpx.Client(base_url="http://b", transport=httpx.MockTransport(answer))
     with pytest.raises(httpx.HTTPStatusError):
         devices.remove_records(session, *Strategy)
+
+
+DEMO = {resource["id"]: resource for resource in application_resources("opensrp", "CareTeam")}
+
+
+def of_the_demo(request):
+    """Answer as a gateway and a store that hold the demo's application."""
+    composition = DEMO[COMPOSITION_ID] | {"meta": {"versionId": "3"}}
+    target = request.extensions.get("target", request.url.raw_path).decode()
+    bundle = {"resourceType": "Bundle", "type": "searchset", "total": 1}
+    found = []
+    if request.method == "POST":
+        urls = [entry["request"]["url"] for entry in json.loads(request.content)["entry"]]
+        found = [DEMO[re.split("[/=]", url)[-1]] for url in urls]
+        if "?" in urls[0]:
+            assert request.headers["authorization"] == "Bearer nurse-s"
+            return httpx.Response(
+                200,
+                json=bundle
+                | {
+                    "entry": [
+                        {
+                            "response": {"status": "200 OK"},
+                            "resource": bundle | {"entry": [{"resource": one}]},
+                        }
+                        for one in found
+                    ]
+                },
+            )
+    elif "ImplementationGuide" in target:
+        found = [DEMO["demo-guide"]]
+    elif target.endswith("_history/") or "identifier=" in target:
+        found = [composition]
+    elif "_history" in target:
+        return httpx.Response(200, json=composition)
+    return httpx.Response(200, json=bundle | {"entry": [{"resource": one} for one in found]})
+
+
+@pytest.mark.parametrize("check", ["first-screen", "parameters", "forms"])
+def test_with_the_demo_s_application_no_step_is_left_out(session, check):
+    """A check that is always skipped proves nothing."""
+    environment = session.environment.model_copy(update={"application": declared()})
+    transport = httpx.MockTransport(of_the_demo)
+    session.environment = environment
+    session.http = httpx.Client(transport=transport)
+    session.backend = httpx.Client(base_url="http://b", transport=transport)
+    session.people = SimpleNamespace(nurse="nurse")
+    session.tokens_of = lambda who: {"access_token": f"{who}-s"}
+    (found,) = (one for one in client_android.CHECKS if one.id == f"client.android.{check}")
+    assert "answered as it needs" in found.look(session)

@@ -61,18 +61,20 @@ def test_the_other_answer_is_a_failure(name, value, status, answers):
 
 
 @pytest.mark.parametrize("there", [(), ("donors",), ("service-point", "unicef")])
-def test_which_value_sets_are_loaded_is_what_the_server_itself_says(there):
+def test_which_value_sets_are_loaded_is_what_the_store_holds(there):
+    """By a search: the expansion itself is what is looked at, and decides nothing."""
+
     def answer(request):
-        loaded = any(part in request.url.params["url"] for part in there)
-        return httpx.Response(200 if loaded else 404, json={}, request=request)
+        assert request.url.path == "/ValueSet"
+        total = sum(part in request.url.params["url"] for part in there)
+        return httpx.Response(200, json={"total": total}, request=request)
 
     backend = httpx.Client(base_url="http://b", transport=httpx.MockTransport(answer))
-    found = client_web.loaded(SimpleNamespace(backend=backend))
-    assert (
-        found.pop("value_set") != client_web.loaded(SimpleNamespace(backend=backend))["value_set"]
-    )
-    assert [status for status in found.values() if status == "200"] == ["200"] * len(there)
-    assert set(found.values()) <= {"200", "404"}
+    first, again = (client_web.loaded(SimpleNamespace(backend=backend)) for _ in range(2))
+    own = [found.pop(name) for found in (first, again) for name in ("value_set", "no_value_set")]
+    assert len(set(own)) == 4
+    assert [status for status in first.values() if status == "200"] == ["200"] * len(there)
+    assert set(first.values()) <= {"200", "404"}
 
 
 def test_a_server_that_fails_decides_nothing():
@@ -82,3 +84,13 @@ def test_a_server_that_fails_decides_nothing():
     backend = httpx.Client(base_url="http://b", transport=httpx.MockTransport(answer))
     with pytest.raises(FailedError):
         client_web.loaded(SimpleNamespace(backend=backend))
+
+
+UNKNOWN = {404: True, 200: False, 403: False, 400: False}
+
+
+@pytest.mark.parametrize("status", UNKNOWN)
+def test_of_a_value_set_that_nobody_loaded_one_answer_is_right(status):
+    (step,) = (step for step in WEB.steps if step.id == "places.service-types-unknown")
+    page = Page(status, {}, {"resourceType": "OperationOutcome"})
+    assert (not problems(step.answer, [page], {})) is UNKNOWN[status]

@@ -57,6 +57,19 @@ def test_a_contract_is_read():
         ("as: worker", "as: worker\n    each: {a: []}", "empty"),
         ("as: worker", "as: worker\n    keep: {a: 'x ~ (y'}", "unterminated"),
         ("as: worker", "as: worker\n    answer: {values: {x: '['}}", "unterminated"),
+        ("as: worker", "as: worker\n    reads: [Flag]", "go together"),
+        ("as: worker", "as: worker\n    without: {status: [404]}", "go together"),
+        (
+            "as: worker",
+            "as: worker\n    reads: [A]\n    without: {values: {x: '['}}",
+            "unterminated",
+        ),
+        (
+            "as: worker",
+            "as: worker\n    reads: [A]\n    without: {has: ['{y_id}']}",
+            "no value for {y_id}",
+        ),
+        ("steps:", "withheld: {values: {x: '['}}\nsteps:", "unterminated"),
         ("steps:", "steps: [", "not YAML"),
     ],
 )
