@@ -15,7 +15,6 @@ from fhirstack.checks.session import Session
 from fhirstack.clients.contract import As
 from fhirstack.clients.load import contract
 from fhirstack.clients.player import play
-from fhirstack.errors import UnreachableError
 from fhirstack.model.records import WEB_WRITTEN
 from fhirstack.planes.iam.users import delete_user
 
@@ -151,21 +150,8 @@ def remove_people(session: Session) -> None:
 
 def remove_records(session: Session) -> None:
     """Delete the records that the replay made; nothing there is fine."""
-    bundle = {
-        "resourceType": "Bundle",
-        "type": "transaction",
-        "entry": [
-            {"request": {"method": "DELETE", "url": f"{kind}/{name}"}}
-            for kind in _WRITTEN
-            for name in (NEW, f"{NEW}-import")
-            if session.backend.get(f"/{kind}/{name}").status_code == 200
-        ],
-    }
-    if bundle["entry"]:
-        headers = {"Content-Type": "application/fhir+json"}
-        answer = session.backend.post("", json=bundle, headers=headers)
-        if answer.status_code != 200:
-            raise UnreachableError(f"its records are not deleted: {answer.text[:300]}")
+    names = (NEW, f"{NEW}-import")
+    store.remove(session, (f"{kind}/{name}" for kind in _WRITTEN for name in names))
 
 
 CHECKS = (Check("client.web", "client.web.grant", "What FHIR Web sends is answered", replay),)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fhirstack.checks import store
 from fhirstack.checks.session import Cast, Person, Session
 from fhirstack.errors import UnreachableError
 from fhirstack.planes.iam.observed import VERIFICATION
@@ -67,7 +68,7 @@ def cast(session: Session) -> Iterator[None]:
             other_observation=f"{PREFIX}-colleague",
             short_lived=_short_lived_token(session, realm),
         )
-        _send(session, [put(resource) for resource in resources(people)])
+        store.put(session, resources(people))
         yield
     finally:
         session.cast = None
@@ -282,7 +283,7 @@ def _short_lived_token(session: Session, realm: str) -> str:
     return str(response.json()["access_token"])
 
 
-_ORDER = (
+_KINDS = (
     "QuestionnaireResponse", "Observation", "Group", "Patient", "CareTeam", "Practitioner",
     "Location", "Composition",
     "Binary",
@@ -309,29 +310,4 @@ def remove_records(session: Session) -> None:
     names = [PREFIX, *(f"{PREFIX}-{end}" for end in ("nurse", "colleague", "household"))]
     made = ("member-1", "member-2", "created", "carried", "form", "moving", "planted")
     names += [f"{PREFIX}-{end}" for end in made]
-    ids = ",".join(names)
-    entries = []
-    for kind in _ORDER:
-        # Asked before, a minute ago at most, it may answer as it did then: nothing was there.
-        found = session.backend.get(
-            f"/{kind}",
-            params={"_id": ids, "_elements": "id"},
-            headers={"Cache-Control": "no-cache"},
-        )
-        found.raise_for_status()
-        for entry in found.json().get("entry", []):
-            url = f"{kind}/{entry['resource']['id']}"
-            entries.append({"request": {"method": "DELETE", "url": url}})
-    if entries:
-        _send(session, entries)
-
-
-def _send(session: Session, entries: list[Resource]) -> None:
-    bundle = {"resourceType": "Bundle", "type": "transaction", "entry": entries}
-    response = session.backend.post(
-        "", json=bundle, headers={"Content-Type": "application/fhir+json"}
-    )
-    if response.status_code != 200:
-        raise UnreachableError(
-            f"the records of the checks are refused: {response.status_code} {response.text[:300]}"
-        )
+    store.remove(session, (f"{kind}/{name}" for kind in _KINDS for name in names))
