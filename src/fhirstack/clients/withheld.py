@@ -5,7 +5,7 @@ makes none of these records sends what is left. Pure: from a step to what is sen
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,7 @@ Withheld = Mapping[As, Collection[str]]
 """By who sends: the types that the site does not let them write."""
 WRITES = ("POST", "PUT", "PATCH", "DELETE")
 _PLACE = re.compile(r"entry\[(\d+)\]")
+_OF_A_TYPE = re.compile(r"\{fhir\}/([A-Z][A-Za-z]+)(?:/|$)")
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,11 @@ def parts(contract: Contract, step: Step, withheld: Withheld) -> Iterator[Part]:
 
 def written(step: Step) -> list[str]:
     """Return the types that a step's request writes, in its order; none for one that reads."""
-    body = step.request.json_body
-    entries = _entries(body)
+    entries = _entries(step.request.json_body)
     if entries:
         return [name for entry in entries if (name := _type(entry))]
-    if step.request.method in WRITES and isinstance(body, dict) and "resourceType" in body:
-        return [str(body["resourceType"])]
-    return []
+    match = _OF_A_TYPE.match(step.request.url) if step.request.method in WRITES else None
+    return [match[1]] if match else []
 
 
 def _nobody_wrote(step: Step, withheld: Withheld) -> bool:
@@ -85,23 +84,26 @@ def _rest(step: Step, names: Collection[str]) -> Step | None:
     if not left:
         return None
     content = {**body, "entry": [entries[place] for place in left]}
-    answer = step.answer
+    values = {path: step.answer.values[old] for old, path in _moved(step.answer.values, left)}
+    answer = step.answer.model_copy(update={"values": values})
     if isinstance(answer.entries, int):
         answer = answer.model_copy(update={"entries": len(left)})
     return step.model_copy(
         update={
             "request": step.request.model_copy(update={"json_body": content}),
             "answer": answer,
-            "keep": dict(_kept(step.keep, left)),
+            "keep": {
+                name: path for name, old in step.keep.items() for _, path in _moved([old], left)
+            },
         }
     )
 
 
-def _kept(keep: Mapping[str, str], left: list[int]) -> Iterator[tuple[str, str]]:
-    """Yield what is still kept of an answer, from the places that its entries have now."""
-    for name, path in keep.items():
+def _moved(paths: Iterable[str], left: list[int]) -> Iterator[tuple[str, str]]:
+    """Yield the paths that still lead somewhere, each with the one to the same entry now."""
+    for path in paths:
         match = _PLACE.match(path)
         if match is None:
-            yield name, path
+            yield path, path
         elif int(match[1]) in left:
-            yield name, f"entry[{left.index(int(match[1]))}]{path[match.end() :]}"
+            yield path, f"entry[{left.index(int(match[1]))}]{path[match.end() :]}"

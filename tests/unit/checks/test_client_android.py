@@ -22,7 +22,7 @@ from fhirstack.model.local import local_environment
 ANDROID = contract("android")
 USERS = {"own": "user-1", "other": "user-2"}
 SITE = {"site_app", "site_guides", "site_compositions"}
-STATUS_ALONE = {"places.count", "log-out"}
+STATUS_ALONE = {"places.count", "log-out", "log-in.out-with-a-secret", "upload.created-removed"}
 """Steps of whose answer the app reads nothing but the status."""
 
 
@@ -112,7 +112,7 @@ def test_a_first_screen_that_is_not_loaded_is_skipped_with_its_reason(session, s
             entries = held["Composition"]
         elif b"_history" in target:
             return httpx.Response(200, json={"resourceType": "Composition", "id": "c"})
-        if request.method == "POST":
+        if request.method == "POST" or b"Binary?" in target:
             entries = [{"resourceType": "Binary", "id": "b", "data": "e30="}]
         body = {"resourceType": "Bundle", "type": "searchset"}
         return httpx.Response(200, json=body | {"entry": [{"resource": e} for e in entries]})
@@ -261,6 +261,8 @@ def of_the_demo(request):
                     ]
                 },
             )
+    elif "Binary?_id=" in target:
+        found = [DEMO[name] for name in re.split("[=&]", target)[1].split(",")]
     elif "ImplementationGuide" in target:
         found = [DEMO["demo-guide"]]
     elif target.endswith("_history/") or "identifier=" in target:

@@ -32,6 +32,9 @@ BODIES = {
     "upload.removed": ["RelatedPerson", "MeasureReport", "Group"],
     "upload.full": ["Observation"],
     "upload.one": ["Observation"],
+    "upload.one-changed": ["Observation"],
+    "upload.one-created": ["RelatedPerson"],
+    "upload.created-removed": ["RelatedPerson"],
     "configuration.first": [],
     "log-in.token": [],
     "sync.first": [],
@@ -51,7 +54,7 @@ def test_a_list_of_things_is_no_bundle():
 def test_nothing_that_the_app_writes_is_withheld_unless_a_site_says_so():
     for one in ANDROID.steps:
         assert set(written(one)) <= set(WRITTEN), one.id
-        (part,) = parts(ANDROID, one, {As.WORKER: set(TYPES) - set(WRITTEN)})
+        (part,) = parts(ANDROID, one, dict.fromkeys(As, set(TYPES) - set(WRITTEN)))
         assert part.step == one
 
 
@@ -78,6 +81,15 @@ def test_a_bundle_is_refused_as_a_whole_and_then_its_rest_is_taken():
     assert "head_version" not in rest.step.keep
     assert rest.step.keep["form_version"].startswith("entry[3].")
     assert rest.step.keep["task_version"].startswith("entry[9].")
+
+
+def test_what_must_come_back_of_an_entry_goes_with_it():
+    (_, without) = sent("upload.many-created", "RelatedPerson")
+    assert not without.step.answer.values
+    assert list(without.step.keep) == ["household_version"]
+    assert without.step.keep["household_version"].startswith("entry[0].")
+    (_, without) = sent("upload.many-created", "Group")
+    assert without.step.answer.values == step("upload.many-created").answer.values
 
 
 def test_of_what_may_not_be_written_at_all_nothing_is_left():
@@ -196,7 +208,7 @@ def test_without_any_one_type_every_step_can_still_be_written(strategy, kind):
     for one in ANDROID.steps:
         if strategy not in one.strategies:
             continue
-        for part in parts(ANDROID, one, {As.WORKER: {kind}}):
+        for part in parts(ANDROID, one, dict.fromkeys(As, (kind,))):
             here = {**part.values, **known, **dict.fromkeys(part.step.each, "1")}
             filled([part.step.request.json_body, part.step.request.url], here)
             known |= dict.fromkeys(part.step.keep, "1")
