@@ -112,3 +112,12 @@ def test_fhir_webs_directory_is_kept_as_every_later_command_finds_it(
     found = stack.Stack("one", tmp_path, 20000, fhir_web="/srv/old")
     wanted = up.Wanted(fhir_web=named and named.format(name=tmp_path.name))
     assert up.as_wanted(found, wanted).fhir_web == kept.format(here=tmp_path)
+
+
+@pytest.mark.parametrize("place", ["a-file", "none/below"])
+def test_a_place_for_stacks_that_cannot_be_used_is_named_with_the_remedy(tmp_path, place):
+    (tmp_path / "a-file").touch()
+    with pytest.raises(UnreachableError) as error:
+        make_directory(tmp_path / place / "one", OWN)
+    assert str(tmp_path / place) in str(error.value)
+    assert "FHIRSTACK_HOME" in error.value.remedy

@@ -72,7 +72,8 @@ def make_directory(path: Path, owner: Account) -> None:
         if path.stat().st_uid != owner.uid:
             os.chown(path, owner.uid, owner.gid)
     except OSError as error:
-        raise disk_error(error, path) from error
+        remedy = "Mend it, or set FHIRSTACK_HOME to a directory that can be written."
+        raise disk_error(error, path, remedy=remedy) from error
 
 
 def write_file(path: Path, content: bytes, owner: Account, mode: int = 0o600) -> None:
