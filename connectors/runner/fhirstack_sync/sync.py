@@ -11,6 +11,11 @@ from fhirstack_sync.config import SWEEP, Config
 from fhirstack_sync.load import Emit, Load, warn
 from fhirstack_sync.store import Outcome, Store, connect
 
+AGAIN = 2
+"""How often a type is read again of which fewer are here than the server counted. Its clock was set
+back, or it made something visible very late; or what it counted was deleted before it was read,
+which may happen once more where much is deleted and the machine is slow."""
+
 
 def run(config: Config, emit: Emit, *, full: bool = False, wait_seconds: int = 600) -> Outcome:
     """Carry everything new to the warehouse, and transform it. The record is kept in any case.
@@ -57,14 +62,16 @@ def _load(
     if failed:
         return failed
     missing = _missing(store, outcome)
-    new = {name for name, lacks in missing.items() if store.lacks(name) != lacks}
-    if new:
-        # A clock that was set back, or a server that made something visible very late.
+    again = {name for name, lacks in missing.items() if store.lacks(name) != lacks}
+    for _ in range(AGAIN):
+        if not again:
+            break
         told = "fewer are here than the server holds, so all of it is read again"
-        warn(emit, "runner", f"{', '.join(sorted(new))}: {told}")
-        store.forget_states(new)
-        failed = load.run(tuple(sorted(new)), full=False)
-        missing |= dict.fromkeys(new, 0) | _missing(store, outcome)
+        warn(emit, "runner", f"{', '.join(sorted(again))}: {told}")
+        store.forget_states(again)
+        failed = load.run(tuple(sorted(again)), full=False)
+        missing |= dict.fromkeys(again, 0) | _missing(store, outcome)
+        again = {name for name in again if missing[name]}
     for name in outcome.totals:
         store.note_lack(name, missing.get(name, 0))
     lacking = [f"{lacks} of {name}" for name, lacks in sorted(missing.items()) if lacks]
