@@ -62,6 +62,12 @@ class RoadsTest {
         return Cases.of("shared-types.json", RoadsTest::check);
     }
 
+    /** Types that everybody reads, but for what a tag assigns. */
+    @TestFactory
+    Stream<DynamicTest> everybodys() throws IOException {
+        return Cases.of("everybodys.json", RoadsTest::check);
+    }
+
     @TestFactory
     Stream<DynamicTest> bundles() throws IOException {
         return Cases.of("bundles.json", one -> {

@@ -8,6 +8,7 @@ import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.Query;
 import org.fhirstack.gateway.sync.Existing;
 import org.fhirstack.gateway.sync.IgnoreRules;
+import org.fhirstack.gateway.sync.Reading;
 import org.fhirstack.gateway.sync.SyncFilter;
 import org.fhirstack.gateway.sync.SyncFilters;
 import org.fhirstack.gateway.token.User;
@@ -41,9 +42,18 @@ final class Access {
         return filter;
     }
 
-    /** True when the sync filter applies to a request. */
+    /** What an Android user may see: by the sync filter, or of a type that everybody reads. */
+    Reading reading(boolean filtered) {
+        return filtered ? new Reading(filter(), tagSystems()) : filters.reading(user, chosenLocations);
+    }
+
+    /**
+     * True when the sync filter applies to a request. It does when a search of what everybody reads asks about what is
+     * filtered ({@code Composition?subject=Patient/1}): how many there are would tell of others' patients.
+     */
     boolean filtered(String method, String type, Query query, String id) {
-        return user.android() && !ignoreRules.skips(method, type, query, id)
+        return user.android()
+                && (!ignoreRules.skips(method, type, query, id) || References.any(type, query, t -> !openType(t)))
                 && !ofTheProgramme(method, type, query, id);
     }
 
@@ -98,6 +108,16 @@ final class Access {
         if (current == null ? needed : !filter().inside(current.tags())) {
             throw needed ? Refusal.outside(type + "/" + id, current != null) : Refusal.denied("outside", type + "/" + id
                     + " is not in your assignments: others have written it.");
+        }
+    }
+
+    /**
+     * What is there may be read, or there is nothing: an old version is read by who may read the present one, for a
+     * resource can have moved.
+     */
+    void needReadable(Existing.Current current, String type, String id, boolean filtered) {
+        if (current != null && !reading(filtered).may(current.tags(), !filtered)) {
+            throw Refusal.outside(type + "/" + id, true);
         }
     }
 

@@ -9,12 +9,20 @@ public sealed interface AnswerRule {
     record Pass() implements AnswerRule {
     }
 
-    /** One resource, which must carry one of the user's tags. */
-    record Tagged() implements AnswerRule {
+    /**
+     * One resource, which must carry one of the user's tags.
+     *
+     * @param everybodys whether it may also carry none of any sync strategy
+     */
+    record Tagged(boolean everybodys) implements AnswerRule {
     }
 
     /** A bundle: its page links are signed, and its entries judged as the page says. */
     record Pages(Page page) implements AnswerRule {
+        @Override
+        public boolean everybodys() {
+            return page.mode().everybodys();
+        }
     }
 
     /** A batch or transaction: as many answers as there were requests, each of the kind that its request brings. */
@@ -26,9 +34,9 @@ public sealed interface AnswerRule {
      *
      * @param type   of the resource that was read or written, or that was searched
      * @param page   how a searchset or history is judged; null when the answer is no such bundle
-     * @param tagged true when a resource in the answer must carry one of the user's tags
+     * @param tagged what tags a resource in the answer must carry; null when it needs none
      */
-    record Expected(String type, Page page, boolean tagged) {
+    record Expected(String type, Page page, Tagged tagged) {
     }
 
     /** Nothing is asked of the backend: a search that found nothing. */
@@ -37,7 +45,14 @@ public sealed interface AnswerRule {
 
     Pass PASS = new Pass();
     Nothing NOTHING = new Nothing();
-    Tagged TAGGED = new Tagged();
+    Tagged TAGGED = new Tagged(false);
+    /** A resource of a type that everybody reads. */
+    Tagged EVERYBODYS = new Tagged(true);
+
+    /** True when what no tag assigns is everybody's here. */
+    default boolean everybodys() {
+        return false;
+    }
 
     /** How the entries of a page are judged. */
     enum Mode {
@@ -47,8 +62,17 @@ public sealed interface AnswerRule {
         INCLUDES,
         /** As INCLUDES, for all entries: what a search found can have moved since. */
         EVERYTHING,
+        /** As EVERYTHING, of a type that everybody reads. */
+        EVERYBODYS,
         /** Every version must carry one of the user's tags, or the whole answer is refused. */
-        HISTORY
+        HISTORY,
+        /** As HISTORY, of a type that everybody reads. */
+        EVERYBODYS_HISTORY;
+
+        /** True when what no tag assigns is everybody's. */
+        public boolean everybodys() {
+            return this == EVERYBODYS || this == EVERYBODYS_HISTORY;
+        }
     }
 
     /**

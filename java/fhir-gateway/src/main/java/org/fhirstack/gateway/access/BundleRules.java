@@ -40,7 +40,7 @@ final class BundleRules {
     private final WriteJudge judge;
     private final List<Part> parts = new ArrayList<>();
     private final CurrentStates states;
-    private boolean filtered;
+    private boolean judged;
 
     BundleRules(Access access) {
         this.access = access;
@@ -61,7 +61,8 @@ final class BundleRules {
             named(parts.size(), entry.path("request"), () -> parts.add(part(entry)));
         }
         boolean snapshot = parts.stream().anyMatch(p -> p.write != null && judge.settlesTags(p.write));
-        parts.forEach(part -> need(part, snapshot));
+        boolean writes = parts.stream().anyMatch(p -> p.write != null);
+        parts.forEach(part -> need(part, snapshot, writes));
         states.read();
         Identities identities = new Identities(type.equals("transaction"), states);
         for (int i = 0; i < parts.size(); i++) {
@@ -75,7 +76,7 @@ final class BundleRules {
         }
         Outgoing outgoing = Outgoing.write("POST", "", query, Json.write(out));
         return new Verdict(snapshot ? outgoing.with(WriteJudge.SNAPSHOT, WriteJudge.SNAPSHOT_MODE) : outgoing,
-                new AnswerRule.Each(parts.stream().map(p -> p.expected).toList()), filtered ? access.filter() : null,
+                new AnswerRule.Each(parts.stream().map(p -> p.expected).toList()), judged ? access.reading(false) : null,
                 parts.stream().filter(p -> p.write != null).map(p -> p.url.type()).collect(Collectors.toSet()), type)
                 .losing(Losses.of(out));
     }
@@ -130,24 +131,26 @@ final class BundleRules {
         }
         if (url.kind() == FhirUrl.Kind.TYPE) {
             Search search = Search.of(access, url.type(), query);
-            filtered |= search.filter() != null;
+            judged |= search.reading() != null;
             part.asked.put("url", join(url.path(), search.query()));
-            part.expected = new AnswerRule.Expected(url.type(), search.page(), false);
+            part.expected = new AnswerRule.Expected(url.type(), search.page(), null);
             return;
         }
-        boolean needsTags = access.filtered("GET", url.type(), Query.EMPTY, url.id());
-        if (needsTags && url.kind() != FhirUrl.Kind.INSTANCE) {
+        AnswerRule.Tagged tagged = !access.user.android() ? null
+                : access.filtered("GET", url.type(), Query.EMPTY, url.id()) ? AnswerRule.TAGGED : AnswerRule.EVERYBODYS;
+        if (tagged == AnswerRule.TAGGED && url.kind() != FhirUrl.Kind.INSTANCE) {
             throw Refusal.denied("history", "versions cannot be read inside a bundle by Android users.");
         }
-        filtered |= needsTags;
+        judged |= tagged != null;
         if (!query.onlyHas(url.kind() == FhirUrl.Kind.INSTANCE_HISTORY
                 ? Set.of("_format", "_pretty", "_count", "_since", "_at")
                 : Set.of("_format", "_pretty", "_summary", "_elements"))) {
             throw Refusal.malformed("this interaction takes no such parameters.");
         }
-        part.asked.put("url", join(url.path(), needsTags ? query.without(PARTIAL) : query));
+        part.asked.put("url", join(url.path(), tagged == null ? query : query.without(PARTIAL)));
         part.expected = new AnswerRule.Expected(url.type(), url.kind() == FhirUrl.Kind.INSTANCE_HISTORY
-                ? new AnswerRule.Page(url.type(), AnswerRule.Mode.PLAIN, "", "") : null, needsTags);
+                ? new AnswerRule.Page(url.type(), tagged == null ? AnswerRule.Mode.PLAIN
+                : AnswerRule.Mode.EVERYBODYS_HISTORY, "", access.chosenLocations()) : null, tagged);
     }
 
     private void write(JsonNode entry, Query query, Part part) {
@@ -176,7 +179,7 @@ final class BundleRules {
                     access));
         }
         part.asked.put("url", part.write.url());
-        part.expected = new AnswerRule.Expected(url.type(), null, false);
+        part.expected = new AnswerRule.Expected(url.type(), null, null);
     }
 
     private static JsonNode resource(JsonNode entry, Part part) {
@@ -199,12 +202,14 @@ final class BundleRules {
         return entry.path("resource");
     }
 
-    private void need(Part part, boolean snapshot) {
+    private void need(Part part, boolean snapshot, boolean writes) {
         if (part.write != null) {
             if (judge.needsCurrent(part.write, snapshot)) {
                 states.need(part.write, judge.needsWhole(part.write));
             }
-        } else if (part.expected.tagged()) {
+        } else if (part.expected.tagged() != null && (part.expected.tagged() == AnswerRule.TAGGED || writes
+                || part.url.kind() != FhirUrl.Kind.INSTANCE)) {
+            // What everybody reads is judged by the answer alone, when nothing else has happened by then.
             states.need(part.url.type(), part.url.id());
         }
     }
@@ -212,8 +217,10 @@ final class BundleRules {
     private void settle(Part part, int index, Identities identities) {
         Write write = part.write;
         if (write == null) {
-            if (part.expected.tagged()) {
+            if (part.expected.tagged() == AnswerRule.TAGGED) {
                 access.needInside(states.of(part.url.type(), part.url.id()), part.url.type(), part.url.id(), true);
+            } else if (part.expected.tagged() != null) {
+                access.needReadable(states.of(part.url.type(), part.url.id()), part.url.type(), part.url.id(), false);
             }
             return;
         }

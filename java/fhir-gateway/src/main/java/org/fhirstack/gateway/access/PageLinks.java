@@ -63,7 +63,7 @@ public final class PageLinks {
         try {
             Mac mac = Mac.getInstance("HmacSHA256");
             mac.init(new SecretKeySpec(secret, "HmacSHA256"));
-            for (String part : new String[] {"page-link-2", pageId, user.sub(), user.appId(), user.client().name(),
+            for (String part : new String[] {"page-link-3", pageId, user.sub(), user.appId(), user.client().name(),
                 payload}) {
                 byte[] bytes = part.getBytes(StandardCharsets.UTF_8);
                 mac.update((bytes.length + ":").getBytes(StandardCharsets.US_ASCII));

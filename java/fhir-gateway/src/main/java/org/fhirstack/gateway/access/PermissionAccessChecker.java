@@ -9,7 +9,7 @@ import org.fhirstack.gateway.request.GatewayRequest;
 import org.fhirstack.gateway.request.Query;
 import org.fhirstack.gateway.sync.Existing;
 import org.fhirstack.gateway.sync.IgnoreRules;
-import org.fhirstack.gateway.sync.SyncFilter;
+import org.fhirstack.gateway.sync.Reading;
 import org.fhirstack.gateway.sync.SyncFilters;
 import org.fhirstack.gateway.token.User;
 
@@ -48,7 +48,7 @@ public final class PermissionAccessChecker implements AccessChecker {
         GatewayRequest request = (GatewayRequest) details;
         FhirUrl url = request.url();
         if (request.method().equals("GET") && url.type() != null) {
-            Verdict open = AnonymousRules.read(url, request.query(), services.allowList(), false);
+            Verdict open = new AnonymousRules(services).read(url, request.query(), user);
             if (open != null && (open.rule() != AnswerRule.NOTHING || !user.may("GET", url.type()))) {
                 return open;
             }
@@ -132,27 +132,28 @@ public final class PermissionAccessChecker implements AccessChecker {
     private Verdict page(Query query) {
         AnswerRule.Page page = services.links().verify(query, user);
         user.need("GET", page.type());
-        SyncFilter filter = null;
-        if (user.android() && (page.mode() != AnswerRule.Mode.PLAIN || !page.filter().isEmpty())) {
-            filter = services.filters().of(user, page.locations());
-            if (!page.filter().isEmpty() && !page.filter().equals(filter.fingerprint())) {
+        Reading reading = null;
+        if (user.android()) {
+            reading = services.filters().reading(user, page.locations());
+            if (!page.mode().everybodys() && (reading.filter() == null
+                    || !page.filter().equals(reading.filter().fingerprint()))) {
                 throw Refusal.denied("page-link", "Your assignments have changed; search again.");
             }
         }
         Query asked = query.without(Set.of(PageLinks.PARAM, PageLinks.SINCE));
         Query forwarded = switch (page.mode()) {
             case PLAIN -> asked;
-            case EVERYTHING -> Search.withTags(asked);
-            case INCLUDES, HISTORY -> asked.without(PARTIAL);
+            case EVERYTHING, EVERYBODYS -> Search.withTags(asked);
+            case INCLUDES, HISTORY, EVERYBODYS_HISTORY -> asked.without(PARTIAL);
         };
-        return new Verdict(Outgoing.get("", forwarded), new AnswerRule.Pages(page), filter, Set.of(), "page");
+        return new Verdict(Outgoing.get("", forwarded), new AnswerRule.Pages(page), reading, Set.of(), "page");
     }
 
     private Verdict search(Access access, String type, Query query) {
         user.need("GET", type);
         Search search = Search.of(access, type, query);
         return new Verdict(Outgoing.search(type, search.query()), new AnswerRule.Pages(search.page()),
-                search.filter(), Set.of(), search.filter() == null ? "search" : "search-filtered");
+                search.reading(), Set.of(), search.reason());
     }
 
     private Verdict typeSearch(GatewayRequest request, Query query, Access access) {
@@ -168,20 +169,24 @@ public final class PermissionAccessChecker implements AccessChecker {
         Outgoing form = new Outgoing("POST", type + "/_search", Query.EMPTY,
                 "application/x-www-form-urlencoded; charset=UTF-8",
                 search.query().encode().getBytes(java.nio.charset.StandardCharsets.US_ASCII), java.util.Map.of());
-        return new Verdict(form, new AnswerRule.Pages(search.page()), search.filter(), Set.of(),
-                search.filter() == null ? "search" : "search-filtered");
+        return new Verdict(form, new AnswerRule.Pages(search.page()), search.reading(), Set.of(),
+                search.reason());
     }
 
     private Verdict read(Access access, FhirUrl url, Query query, GatewayRequest request) {
         user.need("GET", url.type());
         only(query, PLAIN_READ);
-        if (access.filtered("GET", url.type(), query, url.id())) {
+        if (user.android()) {
+            boolean filtered = access.filtered("GET", url.type(), query, url.id());
             if (url.version() != null) {
-                // An old version is read by who may read the present one: a resource can have moved.
-                access.needInside(services.existing().of(url.type(), url.id()), url.type(), url.id(), true);
+                Existing.Current current = services.existing().of(url.type(), url.id());
+                if (filtered && current == null) {
+                    throw Refusal.outside(url.type() + "/" + url.id(), false);
+                }
+                access.needReadable(current, url.type(), url.id(), filtered);
             }
-            return new Verdict(Outgoing.get(url.path(), query.without(PARTIAL)), AnswerRule.TAGGED, access.filter(),
-                    Set.of(), "read-judged");
+            return new Verdict(Outgoing.get(url.path(), query.without(PARTIAL)), filtered ? AnswerRule.TAGGED
+                    : AnswerRule.EVERYBODYS, access.reading(filtered), Set.of(), filtered ? "read-judged" : "read");
         }
         return Verdict.pass(Outgoing.get(url.path(), query)
                 .with("If-None-Match", request.header("If-None-Match"))
@@ -191,17 +196,20 @@ public final class PermissionAccessChecker implements AccessChecker {
     private Verdict history(Access access, FhirUrl url, Query query) {
         user.need("GET", url.type());
         only(query, HISTORY);
-        boolean filtered = access.filtered("GET", url.type(), Query.EMPTY, url.id());
-        if (filtered && url.id() == null) {
+        if (user.android() && url.id() == null) {
             throw Refusal.denied("type-history", "The history of a whole type is not allowed for Android users.");
         }
-        if (!filtered) {
+        if (!user.android()) {
             return new Verdict(Outgoing.get(url.path(), query), new AnswerRule.Pages(new AnswerRule.Page(url.type(),
                     AnswerRule.Mode.PLAIN, "", "")), null, Set.of(), "history");
         }
+        boolean filtered = access.filtered("GET", url.type(), Query.EMPTY, url.id());
+        // A part of a history need not have the present version in it.
+        access.needReadable(services.existing().of(url.type(), url.id()), url.type(), url.id(), filtered);
         return new Verdict(Outgoing.get(url.path(), query.without(PARTIAL)), new AnswerRule.Pages(new AnswerRule.Page(
-                url.type(), AnswerRule.Mode.HISTORY, access.filter().fingerprint(), access.chosenLocations())),
-                access.filter(), Set.of(), "history-judged");
+                url.type(), filtered ? AnswerRule.Mode.HISTORY : AnswerRule.Mode.EVERYBODYS_HISTORY,
+                filtered ? access.filter().fingerprint() : "", access.chosenLocations())), access.reading(filtered),
+                Set.of(), "history-judged");
     }
 
     /** The codes of a value set, which FHIR Web's forms offer; of terminology only, and of what the store holds. */
@@ -226,15 +234,15 @@ public final class PermissionAccessChecker implements AccessChecker {
         }
         user.need("GET", "Patient");
         only(query, EVERYTHING);
-        SyncFilter filter = null;
+        Reading reading = null;
         if (user.android()) {
-            filter = access.filter();
+            reading = access.reading(true);
             if (access.filtered("GET", "Patient", Query.EMPTY, url.id())) {
                 access.needInside(services.existing().of("Patient", url.id()), "Patient", url.id(), true);
             }
         }
         return new Verdict(Outgoing.get(url.path(), query), new AnswerRule.Pages(new AnswerRule.Page("Patient",
-                AnswerRule.Mode.EVERYTHING, filter == null ? "" : filter.fingerprint(), access.chosenLocations())),
-                filter, Set.of(), "everything");
+                AnswerRule.Mode.EVERYTHING, reading == null ? "" : reading.filter().fingerprint(), access.chosenLocations())),
+                reading, Set.of(), "everything");
     }
 }

@@ -6,25 +6,25 @@ import com.google.fhir.gateway.interfaces.RequestMutation;
 import java.util.List;
 import java.util.Set;
 import org.apache.http.HttpResponse;
-import org.fhirstack.gateway.sync.SyncFilter;
+import org.fhirstack.gateway.sync.Reading;
 
 /**
  * Permission to send one request. The Info Gateway's decision can add query parameters and edit an answer that is read
  * whole; ours needs more (bodies written anew, answers judged as streams), so it carries the request and the rule.
  *
- * @param filter  the sync filter that the answer is judged by, null when none is needed
+ * @param reading what the answer is judged by, null when its reader may see all
  * @param written types that change; a change of assignments must be seen at once
  * @param lost    what the server will not keep, for the sender to know
  */
-public record Verdict(Outgoing outgoing, AnswerRule rule, SyncFilter filter, Set<String> written, String reason,
+public record Verdict(Outgoing outgoing, AnswerRule rule, Reading reading, Set<String> written, String reason,
         List<String> lost) implements AccessDecision {
 
-    public Verdict(Outgoing outgoing, AnswerRule rule, SyncFilter filter, Set<String> written, String reason) {
-        this(outgoing, rule, filter, written, reason, List.of());
+    public Verdict(Outgoing outgoing, AnswerRule rule, Reading reading, Set<String> written, String reason) {
+        this(outgoing, rule, reading, written, reason, List.of());
     }
 
     Verdict losing(List<String> places) {
-        return new Verdict(outgoing, rule, filter, written, reason, places);
+        return new Verdict(outgoing, rule, reading, written, reason, places);
     }
 
     public static Verdict pass(Outgoing outgoing, String reason) {

@@ -14,14 +14,13 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
-import org.fhirstack.gateway.access.AnswerRule;
 import org.fhirstack.gateway.access.PermissionAccessChecker;
 import org.fhirstack.gateway.access.Verdict;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.GatewayRequest;
 import org.fhirstack.gateway.request.Query;
 import org.fhirstack.gateway.sync.Lookups;
-import org.fhirstack.gateway.sync.SyncFilter;
+import org.fhirstack.gateway.sync.Reading;
 import org.fhirstack.gateway.sync.Tag;
 import org.fhirstack.gateway.token.User;
 
@@ -115,16 +114,22 @@ final class ListEntries {
         List<String> references = new ArrayList<>();
         if (url.kind() == FhirUrl.Kind.INSTANCE) {
             JsonNode list = lookups.read("List", url.id());
-            boolean outside = list != null && verdict.rule() == AnswerRule.TAGGED
-                    && !verdict.filter().inside(Tag.of(list));
-            if (list == null || outside) {
+            if (list == null || !seen(verdict, list)) {
                 throw new Refusal(404, "not-found", "There is no List/" + url.id() + " for you.");
             }
             add(references, list);
         } else {
-            lookups.each(verdict.outgoing(), "List", list -> add(references, list));
+            lookups.each(verdict.outgoing(), "List", list -> {
+                if (seen(verdict, list)) {
+                    add(references, list);
+                }
+            });
         }
         return references;
+    }
+
+    private static boolean seen(Verdict verdict, JsonNode list) {
+        return verdict.reading() == null || verdict.reading().may(Tag.of(list), verdict.rule().everybodys());
     }
 
     private static void add(List<String> references, JsonNode list) {
@@ -150,10 +155,10 @@ final class ListEntries {
             if (!user.may("GET", type)) {
                 return;
             }
-            boolean all = !user.android() || services.ignoreRules().openType(type);
-            SyncFilter filter = all ? null : services.filters().of(user, chosen);
+            Reading reading = user.android() ? services.filters().reading(user, chosen) : null;
+            boolean everybodys = services.ignoreRules().openType(type);
             lookups.eachOf(type, "_id", List.copyOf(some), CHUNK, Query.EMPTY, resource -> {
-                if (all || filter.inside(Tag.of(resource))) {
+                if (reading == null || reading.may(Tag.of(resource), everybodys)) {
                     String text = new String(Json.write(resource), StandardCharsets.UTF_8);
                     bytes[0] += text.length();
                     if (bytes[0] > MOST_BYTES) {

@@ -117,14 +117,14 @@ public final class Forwarder {
         }
         boolean judge = status == 200;
         String what = subject(verdict);
-        if (verdict.filter() != null && what.contains("/") && (status == 404 || status == 410)) {
+        if (verdict.reading() != null && !verdict.rule().everybodys() && what.contains("/") && (status == 404 || status == 410)) {
             throw Refusal.outside(what, false);
         }
-        if (judge && verdict.rule() instanceof AnswerRule.Tagged) {
+        if (judge && verdict.rule() instanceof AnswerRule.Tagged tagged) {
             if (body == null) {
                 throw Refusal.outside(what, true);
             }
-            body = TaggedRead.judge(body, verdict.filter(), what);
+            body = TaggedRead.judge(body, verdict.reading(), tagged.everybodys(), what);
         }
         head(status, answer, exchange);
         for (String place : status < 300 ? verdict.lost() : List.<String>of()) {
@@ -154,7 +154,7 @@ public final class Forwarder {
     }
 
     private void bundle(Verdict verdict, User user, InputStream body, OutputStream out) throws IOException {
-        PageJudge judge = new PageJudge(user, verdict.filter(), ignoreRules, links, backendBase, subject(verdict));
+        PageJudge judge = new PageJudge(user, verdict.reading(), ignoreRules, links, backendBase, subject(verdict));
         if (verdict.rule() instanceof AnswerRule.Each each) {
             // So that answers which do not fit are refused as a whole; a long one breaks off instead.
             HeldStream held = new HeldStream(out, HELD_ANSWERS);
@@ -165,7 +165,7 @@ public final class Forwarder {
             return;
         }
         AnswerRule.Page page = ((AnswerRule.Pages) verdict.rule()).page();
-        if (page.mode() != AnswerRule.Mode.HISTORY) {
+        if (page.mode() != AnswerRule.Mode.HISTORY && page.mode() != AnswerRule.Mode.EVERYBODYS_HISTORY) {
             BundleStream stream = new BundleStream(out, judge.links(page), judge.entries(page));
             copy(body, stream);
             stream.finish();

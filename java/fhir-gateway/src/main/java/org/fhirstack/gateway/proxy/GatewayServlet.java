@@ -61,7 +61,7 @@ public final class GatewayServlet extends HttpServlet {
             Requests requests) {
         this.tokens = tokens;
         this.keys = keys;
-        this.anonymous = new AnonymousRules(services.allowList());
+        this.anonymous = new AnonymousRules(services);
         this.services = services;
         this.bodies = bodies;
         this.turns = turns;
@@ -249,6 +249,9 @@ public final class GatewayServlet extends HttpServlet {
                     : new PermissionAccessChecker(user, services).checkAccess(details);
             entry.reason(verdict.reason());
             forwarder.forward(verdict, user, exchange);
+        } catch (Refusal refusal) {
+            // What is not everybody's may be the stranger's, who shows no token.
+            throw user == null && refusal.status() == HttpServletResponse.SC_FORBIDDEN ? AnonymousRules.refusal() : refusal;
         }
     }
 
@@ -265,7 +268,7 @@ public final class GatewayServlet extends HttpServlet {
         if (user == null) {
             if (!AnonymousRules.mayBeBatch(method, parsed.url())
                     || request.getContentLengthLong() > AnonymousRules.longest()) {
-                throw Refusal.token("no-token", "This needs a bearer token.");
+                throw AnonymousRules.refusal();
             }
             return AnonymousRules.longest();
         }

@@ -12,26 +12,26 @@ import org.fhirstack.gateway.access.AnswerRule.Mode;
 import org.fhirstack.gateway.access.PageLinks;
 import org.fhirstack.gateway.request.Query;
 import org.fhirstack.gateway.sync.IgnoreRules;
-import org.fhirstack.gateway.sync.SyncFilter;
+import org.fhirstack.gateway.sync.Reading;
 import org.fhirstack.gateway.token.User;
 
 /** Judges the entries of bundles for one user, and signs their page links. */
 final class PageJudge {
     private final User user;
-    private final SyncFilter filter;
+    private final Reading reading;
     private final IgnoreRules ignoreRules;
     private final PageLinks links;
     private final String backendBase;
     private final String what;
 
     /**
-     * @param user   null for an answer to nobody in particular, whose page links are dropped
-     * @param filter null when nothing is filtered
-     * @param what   whose history this may be, for refusals
+     * @param user    null for an answer to nobody in particular, whose page links are dropped
+     * @param reading null when its reader may see all
+     * @param what    whose history this may be, for refusals
      */
-    PageJudge(User user, SyncFilter filter, IgnoreRules ignoreRules, PageLinks links, String backendBase, String what) {
+    PageJudge(User user, Reading reading, IgnoreRules ignoreRules, PageLinks links, String backendBase, String what) {
         this.user = user;
-        this.filter = filter;
+        this.reading = reading;
         this.ignoreRules = ignoreRules;
         this.links = links;
         this.backendBase = backendBase;
@@ -45,7 +45,7 @@ final class PageJudge {
         }
         // Every page of an Android user is judged; how an entry was found plays a part for included ones alone.
         boolean whole = page.mode() == Mode.INCLUDES;
-        return (index, entry) -> keep(page.mode(), whole ? EntryFacts.read(entry) : EntryFacts.head(entry))
+        return (index, entry) -> keep(page, whole ? EntryFacts.read(entry) : EntryFacts.head(entry))
                 ? entry : null;
     }
 
@@ -84,7 +84,7 @@ final class PageJudge {
         if (expected.page() != null) {
             return nested(Json.parse(entry), expected.page(), index);
         }
-        if (expected.tagged() && !filter.inside(facts.tags())) {
+        if (expected.tagged() != null && !reading.may(facts.tags(), expected.tagged().everybodys())) {
             throw Refusal.outside("Bundle.entry[" + index + "]: this " + facts.type(), true);
         }
         return entry;
@@ -107,7 +107,7 @@ final class PageJudge {
                     && !facts.type().equals(page.type())) {
                 throw unlike(index, "a " + facts.type() + " was found by a search of " + page.type());
             }
-            if (page.mode() == Mode.PLAIN || keep(page.mode(), facts)) {
+            if (page.mode() == Mode.PLAIN || keep(page, facts)) {
                 kept.add(entry);
             }
         }
@@ -117,9 +117,10 @@ final class PageJudge {
         return Json.write(answer);
     }
 
-    private boolean keep(Mode mode, EntryFacts facts) {
-        if (mode == Mode.HISTORY) {
-            if (facts.type() != null && !filter.inside(facts.tags())) {
+    private boolean keep(AnswerRule.Page page, EntryFacts facts) {
+        Mode mode = page.mode();
+        if (mode == Mode.HISTORY || mode == Mode.EVERYBODYS_HISTORY) {
+            if (facts.type() != null && !reading.may(facts.tags(), mode.everybodys())) {
                 throw Refusal.outside(what, true);
             }
             // A deletion carries no tags, so nothing shows whose it was.
@@ -134,8 +135,10 @@ final class PageJudge {
         if (facts.type().equals("OperationOutcome")) {
             return true;
         }
-        return user.may("GET", facts.type())
-                && (filter == null || ignoreRules.openType(facts.type()) || filter.inside(facts.tags()));
+        // Whether the type that was asked for may be read was judged with the request.
+        boolean asked = facts.type().equals(page.type());
+        return (asked || user != null && user.may("GET", facts.type())) && (reading == null
+                || reading.may(facts.tags(), asked && mode.everybodys() || ignoreRules.openType(facts.type())));
     }
 
     BundleStream.Links links(AnswerRule.Page page) {

@@ -9,7 +9,7 @@ import java.io.InputStream;
 import java.io.SequenceInputStream;
 import org.fhirstack.gateway.Json;
 import org.fhirstack.gateway.Refusal;
-import org.fhirstack.gateway.sync.SyncFilter;
+import org.fhirstack.gateway.sync.Reading;
 
 /** Judges one resource by its tags, having read no more of it than its head. */
 final class TaggedRead {
@@ -17,16 +17,17 @@ final class TaggedRead {
     }
 
     /**
-     * Returns the whole body again when the resource is the user's; refuses when not.
+     * Returns the whole body again when the resource may be seen; refuses when not.
      *
+     * @param everybodys whether it is of a type that everybody reads
      * @param what as {@code Type/id}
      */
-    static InputStream judge(InputStream body, SyncFilter filter, String what) throws IOException {
+    static InputStream judge(InputStream body, Reading reading, boolean everybodys, String what) throws IOException {
         Recorder recorder = new Recorder(body);
         try (JsonParser p = Json.factory().createParser(recorder)) {
             p.disable(JsonParser.Feature.AUTO_CLOSE_SOURCE);
             if (p.nextToken() != JsonToken.START_OBJECT
-                    || !filter.inside(EntryFacts.Resource.read(p, true).tags())) {
+                    || !reading.may(EntryFacts.Resource.read(p, true).tags(), everybodys)) {
                 throw Refusal.outside(what, true);
             }
         }

@@ -6,6 +6,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import org.fhirstack.gateway.access.Outgoing;
 import org.fhirstack.gateway.request.Query;
@@ -64,14 +65,14 @@ public final class Existing {
      *
      * @param all whether each must exist
      */
-    public boolean untagged(String type, Collection<String> ids, Collection<String> systems, boolean all) {
+    public boolean untagged(String type, Collection<String> ids, Set<String> systems, boolean all) {
         if (ids.size() > CHUNK) {
             return false;
         }
         Map<String, Current> found = new HashMap<>();
         chunk(type, List.copyOf(ids), false, found);
-        return found.values().stream().flatMap(current -> current.tags().stream())
-                .noneMatch(tag -> systems.contains(tag.system())) && (!all || found.size() == ids.size());
+        return found.values().stream().allMatch(current -> Tag.unassigned(current.tags(), systems))
+                && (!all || found.size() == ids.size());
     }
 
     private void single(String type, String id, Map<String, Current> found) {

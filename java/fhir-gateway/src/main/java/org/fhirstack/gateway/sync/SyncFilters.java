@@ -60,6 +60,23 @@ public final class SyncFilters {
         return remembered.get(key, false, () -> lookup(user, locations)).get();
     }
 
+    /** What an Android user may see; of who has no assignments, what is everybody's. */
+    public Reading reading(User user, String chosen) {
+        try {
+            return new Reading(of(user, chosen), systems());
+        } catch (Refusal refusal) {
+            if (refusal.status() != 403) {
+                throw refusal;
+            }
+            return everybodys();
+        }
+    }
+
+    /** What everybody may see. */
+    public Reading everybodys() {
+        return new Reading(null, systems());
+    }
+
     /** The locations of a user's organizations and all below, whatever the sync strategy; empty when there are none. */
     public Set<String> locations(User user) {
         return locations.get(user.sub(), false, () -> assignments.all(user.sub()).get(TagSystems.Strategy.LOCATION));

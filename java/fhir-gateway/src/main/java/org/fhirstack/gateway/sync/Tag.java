@@ -2,7 +2,9 @@ package org.fhirstack.gateway.sync;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.Set;
 import org.fhirstack.gateway.request.FhirUrl;
 
 /**
@@ -43,6 +45,11 @@ public record Tag(String system, String code) {
             }
         }
         return ids;
+    }
+
+    /** True when none of the tags is of one of these systems. */
+    static boolean unassigned(Collection<Tag> tags, Set<String> systems) {
+        return tags.stream().noneMatch(tag -> systems.contains(tag.system()));
     }
 
     @Override
