@@ -405,6 +405,66 @@ class FhirServerIT {
     }
 
     @Test
+    void whatMetaCannotHoldIsRefused() throws Exception {
+        String body = "{\"resourceType\":\"Patient\",\"id\":\"meta-limits\",\"meta\":{%s}}";
+        String coding = "\"%s\":[{\"system\":\"http://t.example\",\"code\":\"a\"},"
+                + "{\"system\":\"http://t.example\",\"code\":\"b\",\"version\":\"%s\"}]";
+        for (String[] one : new String[][] {
+            {coding.formatted("tag", "v".repeat(30)), coding.formatted("tag", "v".repeat(31)), "meta.tag[1].version has 31"},
+            {coding.formatted("security", "v".repeat(30)), coding.formatted("security", "v".repeat(31)),
+                "meta.security[1].version has 31"},
+            {"\"source\":\"http://" + "s".repeat(761) + "\"", "\"source\":\"http://" + "s".repeat(762) + "\"",
+                "meta.source has 769"}
+        }) {
+            FhirClient.Answer fits = fhir.send("PUT", "/Patient/meta-limits", body.formatted(one[0]));
+            assertThat(fits.status()).as(fits.text()).isIn(200, 201);
+            String put = "{\"resource\":" + body.formatted(one[1])
+                    + ",\"request\":{\"method\":\"PUT\",\"url\":\"Patient/meta-limits\"}}";
+            for (FhirClient.Answer answer : List.of(
+                    fhir.send("PUT", "/Patient/meta-limits", body.formatted(one[1])),
+                    fhir.send("POST", "/Patient", body.formatted(one[1])),
+                    fhir.send("POST", "", bundle(put)))) {
+                assertThat(answer.status()).as(answer.text()).isEqualTo(400);
+                assertThat(answer.json().at("/issue/0/diagnostics").asText()).contains(one[2]);
+            }
+        }
+    }
+
+    /** A record that is deleted and written again has the tags that the write says, and its old versions their own. */
+    @Test
+    void whatIsWrittenAgainHasNoOldTags() throws Exception {
+        String deletion = "{\"request\":{\"method\":\"DELETE\",\"url\":\"Patient/%s\"}}";
+        String entry = "{\"resource\":%s,\"request\":{\"method\":\"PUT\",\"url\":\"Patient/%s\"}}";
+        for (String way : List.of("alone", "transaction", "batch", "condition")) {
+            String id = "again-" + UUID.randomUUID();
+            String url = "/Patient/" + id;
+            String old = patient("Old", id).replaceFirst("\\{", "{\"id\":\"" + id + "\",");
+            String plain = "{\"resourceType\":\"Patient\",\"id\":\"" + id + "\"}";
+            assertThat(fhir.send("PUT", url, old).status()).isEqualTo(201);
+            FhirClient.Answer deleted = switch (way) {
+                case "alone" -> fhir.send("DELETE", url, null);
+                case "condition" -> fhir.send("DELETE", "/Patient?_tag=" + TAGS + "%7C" + id, null);
+                default -> fhir.send("POST", "", bundle(deletion.formatted(id)).replace("transaction", way));
+            };
+            assertThat(deleted.status()).as(way + deleted.text()).isEqualTo(200);
+            assertThat(fhir.get(url).status()).as(way).isEqualTo(410);
+            FhirClient.Answer again = way.equals("transaction")
+                    ? fhir.send("POST", "", bundle(entry.formatted(plain, id)))
+                    : fhir.send("PUT", url, plain);
+            assertThat(again.status()).as(way + again.text()).isIn(200, 201);
+            assertThat(fhir.get(url).json().at("/meta/tag").isMissingNode()).as(way).isTrue();
+            assertThat(fhir.get("/Patient?_tag=" + TAGS + "%7C" + id + "&_summary=count").json().get("total").asInt())
+                    .as(way)
+                    .isZero();
+            assertThat(fhir.get(url + "/_history/1").json().at("/meta/tag/0/code").asText()).as(way).isEqualTo(id);
+            String other = patient("New", id + "-new").replaceFirst("\\{", "{\"id\":\"" + id + "\",");
+            assertThat(fhir.send("DELETE", url, null).status()).isEqualTo(200);
+            assertThat(fhir.send("PUT", url, other).status()).isIn(200, 201);
+            assertThat(fhir.get(url).json().at("/meta/tag")).as(way).hasSize(1);
+        }
+    }
+
+    @Test
     void originsAreThoseNamed() throws Exception {
         assertThat(fhir.get("/metadata", "Origin", "https://web.example.org")
                         .headers()

@@ -8,7 +8,10 @@ import ca.uhn.fhir.rest.api.server.RequestDetails;
 import ca.uhn.fhir.rest.api.server.storage.TransactionDetails;
 
 /**
- * Leaves references to a deleted record alone where their integrity is not enforced.
+ * Takes the tags from a deleted record, and leaves references to it alone where their integrity is not enforced.
+ *
+ * <p>HAPI 8.8 keeps the tags: a record that is written again under the same id would have those of the old one, whatever
+ * the write says, and belong to its team. Its earlier versions have their own.
  *
  * <p>HAPI 8.8 then removes one of them from its index. A transaction that deletes a record and changes or deletes what
  * refers to it fails for that: with 500 (HAPI-0389, the removed row is merged), or with 409 (HAPI-0826) when the record
@@ -28,6 +31,10 @@ class DeletionService extends DeleteConflictService {
             boolean forValidate,
             RequestDetails request,
             TransactionDetails transaction) {
+        if (!forValidate) {
+            entity.getTags().clear();
+            entity.setHasTags(false);
+        }
         if (!settings.isEnforceReferentialIntegrityOnDelete() && !forValidate) {
             return 0;
         }

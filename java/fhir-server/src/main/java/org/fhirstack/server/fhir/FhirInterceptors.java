@@ -40,6 +40,7 @@ class FhirInterceptors {
         List<Object> all = new ArrayList<>();
         all.add(operations);
         all.add(new ClientFaults());
+        all.add(new MetaLimits());
         if (rest.cors() != null) {
             all.add(new CorsInterceptor(cors(rest.cors())));
         }
