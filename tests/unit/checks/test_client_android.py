@@ -22,7 +22,7 @@ from fhirstack.model.local import local_environment
 ANDROID = contract("android")
 USERS = {"own": "user-1", "other": "user-2"}
 SITE = {"site_app", "site_guides", "site_compositions"}
-STATUS_ALONE = {"places.count", "log-out", "log-in.out-with-a-secret", "upload.created-removed"}
+STATUS_ALONE = {"places.count", "log-out", "log-in.out-with-a-secret"}
 """Steps of whose answer the app reads nothing but the status."""
 
 
