@@ -1,5 +1,7 @@
 package org.fhirstack.gateway.access;
 
+import java.util.HashSet;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -21,6 +23,8 @@ final class Access {
     private final SyncFilters filters;
     private final String chosenLocations;
     private SyncFilter filter;
+    /** Places that the request makes. */
+    private Set<String> places = Set.of();
 
     Access(User user, IgnoreRules ignoreRules, SyncFilters filters, Existing existing, String chosenLocations) {
         this.user = user;
@@ -38,6 +42,7 @@ final class Access {
     SyncFilter filter() {
         if (filter == null) {
             filter = filters.of(user, chosenLocations);
+            filter = places.isEmpty() ? filter : filters.with(filter, places);
         }
         return filter;
     }
@@ -93,9 +98,31 @@ final class Access {
         return filters.systems();
     }
 
-    /** The locations that the user is assigned to, and all below. */
+    /** The locations that the user is assigned to, and all below, also those that the request makes. */
     Set<String> locations() {
-        return filters.locations(user);
+        Set<String> all = new HashSet<>(filters.locations(user));
+        all.addAll(places);
+        return all;
+    }
+
+    /**
+     * Lets a request name the places that it makes: a form about a place that was made on a phone is tagged with its id,
+     * and both wait there for one upload. They are the user's as soon as they are there; whether they may be made is
+     * judged as of any other.
+     *
+     * @param made ids of Locations, and what each is part of
+     */
+    void making(Map<String, String> made) {
+        Set<String> own = made.isEmpty() ? Set.of() : filters.locations(user);
+        Set<String> below = new HashSet<>();
+        for (boolean more = !made.isEmpty(); more;) {
+            more = false;
+            for (Map.Entry<String, String> place : made.entrySet()) {
+                more |= (own.contains(place.getValue()) || below.contains(place.getValue()))
+                        && below.add(place.getKey());
+            }
+        }
+        places = Set.copyOf(below);
     }
 
     /**

@@ -3,7 +3,9 @@ package org.fhirstack.gateway.access;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.fhirstack.gateway.Json;
@@ -11,6 +13,7 @@ import org.fhirstack.gateway.Refusal;
 import org.fhirstack.gateway.fhir.Losses;
 import org.fhirstack.gateway.request.FhirUrl;
 import org.fhirstack.gateway.request.Query;
+import org.fhirstack.gateway.sync.Lookups;
 
 /**
  * Judges a batch or transaction entry by entry and writes it anew. An entry that is not allowed refuses the whole: what
@@ -57,6 +60,9 @@ final class BundleRules {
         if (!entries.isMissingNode() && !entries.isArray() || entries.size() > MOST_ENTRIES) {
             throw Refusal.malformed("Bundle.entry must be a list of at most " + MOST_ENTRIES + " entries.");
         }
+        if (access.user.android()) {
+            access.making(places(entries));
+        }
         for (JsonNode entry : entries) {
             named(parts.size(), entry.path("request"), () -> parts.add(part(entry)));
         }
@@ -79,6 +85,20 @@ final class BundleRules {
                 new AnswerRule.Each(parts.stream().map(p -> p.expected).toList()), judged ? access.reading(false) : null,
                 parts.stream().filter(p -> p.write != null).map(p -> p.url.type()).collect(Collectors.toSet()), type)
                 .losing(Losses.of(out));
+    }
+
+    /** The Locations that are written, and what each is part of. */
+    private static Map<String, String> places(JsonNode entries) {
+        Map<String, String> places = new HashMap<>();
+        for (JsonNode entry : entries) {
+            JsonNode resource = entry.path("resource");
+            String above = Lookups.id(resource.path("partOf"), "Location");
+            if (above != null && entry.path("request").path("method").asText("").equals("PUT")
+                    && resource.path("resourceType").asText("").equals("Location")) {
+                places.put(resource.path("id").asText(""), above);
+            }
+        }
+        return places;
     }
 
     /** A refusal names the entry: the sender mends it there. */

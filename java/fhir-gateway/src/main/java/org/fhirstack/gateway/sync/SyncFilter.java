@@ -5,12 +5,14 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.fhirstack.gateway.Refusal;
 
 /**
@@ -51,6 +53,17 @@ public record SyncFilter(String system, Set<String> ids, boolean any, Map<String
             throw Refusal.denied("untagged", "it needs a meta.tag of system " + system + " with an id that you are"
                     + " assigned to; \"Not defined\" is none.");
         }
+    }
+
+    /** The same for who has some more ids of these systems. */
+    SyncFilter with(Set<String> systems, Set<String> more) {
+        Map<String, Set<String>> others = new HashMap<>(otherwise);
+        others.replaceAll((other, known) -> systems.contains(other) ? union(known, more) : known);
+        return new SyncFilter(system, systems.contains(system) ? union(ids, more) : ids, any, Map.copyOf(others));
+    }
+
+    private static Set<String> union(Set<String> some, Set<String> more) {
+        return Stream.concat(some.stream(), more.stream()).collect(Collectors.toUnmodifiableSet());
     }
 
     /** The value of {@code _tag} that narrows a search. */

@@ -2,6 +2,7 @@ package org.fhirstack.gateway.sync;
 
 import com.github.benmanes.caffeine.cache.Cache;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
@@ -58,6 +59,12 @@ public final class SyncFilters {
         String locations = user.has(User.ALL_LOCATIONS) ? normal(chosen) : "";
         Key key = new Key(user.sub(), user.appId(), locations, user.has(User.ALL_LOCATIONS));
         return remembered.get(key, false, () -> lookup(user, locations)).get();
+    }
+
+    /** The same filter for who is making some places: their ids are tags of locations and of related entities. */
+    public SyncFilter with(SyncFilter filter, Set<String> places) {
+        return filter.with(Set.copyOf(List.of(systems.of(TagSystems.Strategy.LOCATION),
+                systems.of(TagSystems.Strategy.RELATED_ENTITY_LOCATION))), places);
     }
 
     /** What an Android user may see; of who has no assignments, what is everybody's. */
