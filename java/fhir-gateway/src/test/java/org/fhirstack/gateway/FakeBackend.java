@@ -10,6 +10,7 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,6 +24,8 @@ import org.fhirstack.gateway.request.Query;
 public final class FakeBackend implements AutoCloseable {
     private final HttpServer server;
     public final Issuer issuer;
+    /** Answers that are not taken yet. */
+    public final AtomicInteger open = new AtomicInteger();
     public final List<String> asked = Collections.synchronizedList(new ArrayList<>());
     /** What writes wait for before they are answered. */
     public volatile CountDownLatch held = new CountDownLatch(0);
@@ -207,11 +210,30 @@ public final class FakeBackend implements AutoCloseable {
         return answer;
     }
 
-    private static void answer(HttpExchange x, int status, byte[] body) throws IOException {
+    private void answer(HttpExchange x, int status, byte[] body) throws IOException {
+        byte[] whole = longer(body, x.getRequestHeaders().getFirst("X-Request-Id"));
         x.getResponseHeaders().set("Content-Type", "application/fhir+json;charset=UTF-8");
-        x.sendResponseHeaders(status, body.length);
-        x.getResponseBody().write(body);
-        x.close();
+        open.incrementAndGet();
+        try {
+            x.sendResponseHeaders(status, whole.length);
+            x.getResponseBody().write(whole);
+            x.close();
+        } finally {
+            open.decrementAndGet();
+        }
+    }
+
+    /** With so much white space as the request {@code long-…} asks for. */
+    private static byte[] longer(byte[] body, String request) {
+        if (request == null || !request.startsWith("long-")) {
+            return body;
+        }
+        int more = Integer.parseInt(request.substring("long-".length()));
+        byte[] whole = new byte[body.length + more];
+        Arrays.fill(whole, (byte) ' ');
+        whole[0] = body[0];
+        System.arraycopy(body, 1, whole, more + 1, body.length - 1);
+        return whole;
     }
 
     @Override

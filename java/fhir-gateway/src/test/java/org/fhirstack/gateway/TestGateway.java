@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -92,7 +93,18 @@ final class TestGateway implements AutoCloseable {
 
     /** Begins a request whose body comes later. */
     Socket begin(String head, String... more) throws IOException {
-        Socket socket = new Socket(InetAddress.getLoopbackAddress(), port);
+        return begin(new Socket(), head, more);
+    }
+
+    /** Begins a request whose answer is read slowly, if ever: little of it fits on the way. */
+    Socket beginSlow(String head, String... more) throws IOException {
+        Socket socket = new Socket();
+        socket.setReceiveBufferSize(4_096);
+        return begin(socket, head, more);
+    }
+
+    private Socket begin(Socket socket, String head, String... more) throws IOException {
+        socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
         socket.setSoTimeout(60_000);
         socket.getOutputStream().write((head + " HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n"
                 + String.join("\r\n", more) + "\r\n\r\n").getBytes(StandardCharsets.ISO_8859_1));

@@ -16,6 +16,7 @@ import org.fhirstack.gateway.proxy.Bases;
 import org.fhirstack.gateway.proxy.BodyReader;
 import org.fhirstack.gateway.proxy.Connection;
 import org.fhirstack.gateway.proxy.Cors;
+import org.fhirstack.gateway.proxy.Deliveries;
 import org.fhirstack.gateway.proxy.Forwarder;
 import org.fhirstack.gateway.proxy.GatewayServlet;
 import org.fhirstack.gateway.proxy.Turns;
@@ -137,14 +138,15 @@ public class GatewayConfiguration {
     ServletRegistrationBean<GatewayServlet> gatewayServlet(Settings settings, Backend backend, IssuerKeys keys,
             Tokens tokens, SyncFilters filters, CustomEndpoints custom, Changes changes, MeterRegistry metrics,
             @Value("${gateway.max-body}") DataSize longestBody, @Value("${gateway.max-bodies}") DataSize allBodies,
-            @Value("${gateway.max-writes}") int writesAtOnce) {
+            @Value("${gateway.max-writes}") int writesAtOnce, @Value("${gateway.max-answers}") DataSize allAnswers,
+            @Value("${server.tomcat.threads.max}") int workers) {
         PageLinks links = new PageLinks(settings.pageSecret());
         PermissionAccessChecker.Services services = new PermissionAccessChecker.Services(settings.allowList(),
                 settings.ignoreRules(), filters, new Existing(backend::lookup), links);
         Forwarder forwarder = new Forwarder(backend, settings.proxyTo(), changes, settings.ignoreRules(), links);
         GatewayServlet servlet = new GatewayServlet(tokens, keys, services,
                 new BodyReader((int) longestBody.toBytes(), (int) allBodies.toBytes()), new Turns(writesAtOnce), forwarder,
-                custom,
+                new Deliveries(allAnswers.toBytes(), workers), custom,
                 new Bases(settings.publicBase(), settings.alternateBases()),
                 new Cors(settings.corsOrigins()), new Requests(metrics));
         ServletRegistrationBean<GatewayServlet> registration = new ServletRegistrationBean<>(servlet, "/*");

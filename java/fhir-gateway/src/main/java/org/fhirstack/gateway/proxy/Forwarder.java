@@ -39,8 +39,8 @@ public final class Forwarder {
     private final IgnoreRules ignoreRules;
     private final PageLinks links;
 
-    /** One request with its answer; {@code base} is what all links of the answer carry. */
-    record Exchange(String id, String base, HttpServletRequest request, HttpServletResponse response) {
+    /** One request with its answer, whose body goes to {@code out}; all links of the answer carry {@code base}. */
+    record Exchange(String id, String base, HttpServletRequest request, HttpServletResponse response, Delivery out) {
     }
 
     public Forwarder(Backend backend, String backendBase, Changes changes, IgnoreRules ignoreRules, PageLinks links) {
@@ -81,7 +81,7 @@ public final class Forwarder {
 
     /** Sends an answer of the gateway's own; true when it was sent, false when the client has it already. */
     boolean send(Answer answer, Exchange exchange) throws IOException {
-        return OwnAnswer.send(answer, backendBase, exchange.base(), exchange.request(), exchange.response());
+        return OwnAnswer.send(answer, backendBase, exchange);
     }
 
     private static Map<String, String> common(HttpServletRequest request, String requestId) {
@@ -134,11 +134,11 @@ public final class Forwarder {
             return;
         }
         if (judge && RawBinary.asked(exchange.request(), verdict.outgoing())) {
-            RawBinary.send(body, response);
+            RawBinary.send(body, response, exchange.out());
             return;
         }
         response.setContentType("application/fhir+json;charset=UTF-8");
-        BaseRewriter out = new BaseRewriter(response.getOutputStream(), backendBase, exchange.base());
+        BaseRewriter out = new BaseRewriter(exchange.out(), backendBase, exchange.base());
         if (judge && !(verdict.rule() instanceof AnswerRule.Pass) && !(verdict.rule() instanceof AnswerRule.Tagged)) {
             bundle(verdict, user, body, out);
         } else {

@@ -3,6 +3,7 @@ package org.fhirstack.gateway.proxy;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import jakarta.servlet.AsyncContext;
+import jakarta.servlet.ServletOutputStream;
 import jakarta.servlet.http.HttpServlet;
 import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
@@ -51,14 +52,15 @@ public final class GatewayServlet extends HttpServlet {
     private final transient BodyReader bodies;
     private final transient Turns turns;
     private final transient Forwarder forwarder;
+    private final transient Deliveries deliveries;
     private final transient CustomEndpoints custom;
     private final transient Bases bases;
     private final transient Cors cors;
     private final transient Requests requests;
 
     public GatewayServlet(Tokens tokens, IssuerKeys keys, PermissionAccessChecker.Services services,
-            BodyReader bodies, Turns turns, Forwarder forwarder, CustomEndpoints custom, Bases bases, Cors cors,
-            Requests requests) {
+            BodyReader bodies, Turns turns, Forwarder forwarder, Deliveries deliveries, CustomEndpoints custom,
+            Bases bases, Cors cors, Requests requests) {
         this.tokens = tokens;
         this.keys = keys;
         this.anonymous = new AnonymousRules(services);
@@ -66,6 +68,7 @@ public final class GatewayServlet extends HttpServlet {
         this.bodies = bodies;
         this.turns = turns;
         this.forwarder = forwarder;
+        this.deliveries = deliveries;
         this.custom = custom;
         this.bases = bases;
         this.cors = cors;
@@ -120,14 +123,53 @@ public final class GatewayServlet extends HttpServlet {
     private void last(AsyncContext async, Forwarder.Exchange exchange, Requests.Entry entry, Step step) {
         try {
             guarded(exchange.request(), exchange.response(), entry, step);
-            // Tomcat sends nothing more of a request whose body it may not read.
-            exchange.response().getOutputStream().close();
+            if (!exchange.out().sending()) {
+                // Tomcat sends nothing more of a request whose body it may not read.
+                exchange.response().getOutputStream().close();
+            }
         } catch (IOException | RuntimeException e) {
             Connection.of(exchange.request()).abort();
         } finally {
-            requests.end(entry, exchange.response().getStatus());
-            complete(async);
+            if (!exchange.out().sending()) {
+                requests.end(entry, exchange.response().getStatus());
+                complete(async);
+            }
         }
+    }
+
+    /** Makes an answer and hands it to its reader; a long one goes on when this has returned. */
+    private void answer(Forwarder.Exchange exchange, Requests.Entry entry, Step step) throws IOException {
+        Delivery out = exchange.out();
+        try {
+            step.run();
+            if (out.sendSmall()) {
+                return;
+            }
+            HttpServletRequest request = exchange.request();
+            AsyncContext async = request.isAsyncStarted() ? request.getAsyncContext() : request.startAsync();
+            // Tomcat gives up whoever takes nothing any more.
+            async.setTimeout(0);
+            ServletOutputStream reader = exchange.response().getOutputStream();
+            reader.setWriteListener(new Sending(reader, out, problem -> sent(async, exchange, entry, problem)));
+            out.handOver();
+        } finally {
+            if (!out.sending()) {
+                out.close();
+            }
+        }
+    }
+
+    /** Ends a request whose long answer was taken, or was not. */
+    private void sent(AsyncContext async, Forwarder.Exchange exchange, Requests.Entry entry, Throwable problem) {
+        Connection connection = Connection.of(exchange.request());
+        if (problem == null) {
+            connection.leaveBody();
+        } else {
+            entry.reason("broken-off");
+            connection.abort();
+        }
+        requests.end(entry, exchange.response().getStatus());
+        complete(async);
     }
 
     private static void complete(AsyncContext async) {
@@ -164,7 +206,8 @@ public final class GatewayServlet extends HttpServlet {
         }
         FhirUrl url = url(request.getRequestURI());
         entry.target(url);
-        Forwarder.Exchange exchange = new Forwarder.Exchange(entry.id(), bases.of(request), request, response);
+        Forwarder.Exchange exchange = new Forwarder.Exchange(entry.id(), bases.of(request), request, response,
+                deliveries.open(Deliveries.owner(null, request), response));
         if (method.equals("OPTIONS")) {
             cors.preflight(request, response);
             entry.reason("preflight");
@@ -187,12 +230,14 @@ public final class GatewayServlet extends HttpServlet {
         }
         if (get && url.kind() == FhirUrl.Kind.METADATA) {
             entry.reason("open");
-            forwarder.forward(Verdict.pass(Outgoing.get("metadata", Query.EMPTY), "open"), null, exchange);
+            answer(exchange, entry, () -> forwarder.forward(Verdict.pass(Outgoing.get("metadata", Query.EMPTY),
+                    "open"), null, exchange));
             return;
         }
         List<String> authorization = Collections.list(request.getHeaders("Authorization"));
         User user = authorization.isEmpty() ? null : tokens.verify(authorization);
         entry.user(user);
+        exchange.out().owner(Deliveries.owner(user, request));
         judgeAndForward(exchange, entry, new Parsed(get ? "GET" : method, url, query), user);
     }
 
@@ -203,7 +248,7 @@ public final class GatewayServlet extends HttpServlet {
             throws IOException {
         int longest = longestBody(exchange.request(), parsed, user);
         if (longest == 0) {
-            judgeAndForward(exchange, entry, parsed, user, Body.NONE);
+            answer(exchange, entry, () -> judgeAndForward(exchange, entry, parsed, user, Body.NONE));
             return;
         }
         bodies.check(exchange.request(), longest);
@@ -212,8 +257,8 @@ public final class GatewayServlet extends HttpServlet {
         async.setTimeout(0);
         String owner = user == null ? ANONYMOUS : user.sub();
         bodies.read(exchange.request(), async, owner, longest, body -> {
-            Runnable judged = () -> last(async, exchange, entry, () ->
-                    judgeAndForward(exchange, entry, parsed, user, body));
+            Runnable judged = () -> last(async, exchange, entry, () -> answer(exchange, entry, () ->
+                    judgeAndForward(exchange, entry, parsed, user, body)));
             if (parsed.url().search()) {
                 judged.run();
                 return;

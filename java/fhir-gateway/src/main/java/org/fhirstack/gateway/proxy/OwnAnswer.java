@@ -1,7 +1,6 @@
 package org.fhirstack.gateway.proxy;
 
 import com.fasterxml.jackson.core.JsonGenerator;
-import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -15,18 +14,19 @@ import org.fhirstack.gateway.custom.Answer;
 
 /**
  * Sends an answer that the gateway makes itself, with public addresses and an ETag. It is written twice, first only for
- * its digest, so that even a large one is never in memory as a whole.
+ * its digest.
  */
 final class OwnAnswer {
     private OwnAnswer() {
     }
 
     /** True when it was sent; false when the client has it already (304). */
-    static boolean send(Answer answer, String backendBase, String base, HttpServletRequest request,
-            HttpServletResponse response) throws IOException {
+    static boolean send(Answer answer, String backendBase, Forwarder.Exchange exchange) throws IOException {
+        String base = exchange.base();
+        HttpServletResponse response = exchange.response();
         String tag = "W/\"" + digest(answer, backendBase, base) + "\"";
         response.setHeader("ETag", tag);
-        for (String known : Collections.list(request.getHeaders("If-None-Match"))) {
+        for (String known : Collections.list(exchange.request().getHeaders("If-None-Match"))) {
             for (String one : known.split(",")) {
                 if (one.strip().equals("*") || one.strip().replaceFirst("^W/", "").equals(tag.substring(2))) {
                     response.setStatus(HttpServletResponse.SC_NOT_MODIFIED);
@@ -35,7 +35,7 @@ final class OwnAnswer {
             }
         }
         response.setContentType("application/fhir+json;charset=UTF-8");
-        write(answer, new BaseRewriter(response.getOutputStream(), backendBase, base));
+        write(answer, new BaseRewriter(exchange.out(), backendBase, base));
         return true;
     }
 

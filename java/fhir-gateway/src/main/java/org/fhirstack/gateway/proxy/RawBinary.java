@@ -6,6 +6,7 @@ import jakarta.servlet.http.HttpServletRequest;
 import jakarta.servlet.http.HttpServletResponse;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
@@ -44,7 +45,7 @@ final class RawBinary {
     }
 
     /** Writes the content of the resource in {@code body}. */
-    static void send(InputStream body, HttpServletResponse response) throws IOException {
+    static void send(InputStream body, HttpServletResponse response, OutputStream out) throws IOException {
         response.setHeader("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; sandbox");
         response.setHeader("Content-Disposition", "attachment");
         response.setContentType(OTHER);
@@ -58,7 +59,7 @@ final class RawBinary {
                     String type = essence(p.getText());
                     response.setContentType(INERT.matcher(type).matches() ? type : OTHER);
                 } else if (name.equals("data") && value == JsonToken.VALUE_STRING) {
-                    p.readBinaryValue(response.getOutputStream());
+                    p.readBinaryValue(out);
                 } else {
                     p.skipChildren();
                 }

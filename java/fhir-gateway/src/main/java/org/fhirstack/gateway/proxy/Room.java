@@ -46,6 +46,15 @@ final class Room {
         return false;
     }
 
+    /** Takes room if there is some now. */
+    synchronized boolean tryTake(String owner, long size) {
+        if (!fits(owner, size)) {
+            return false;
+        }
+        add(owner, size);
+        return true;
+    }
+
     static Refusal busy() {
         return new Refusal(503, "busy", "Too many large bodies at one time; try again soon.");
     }
