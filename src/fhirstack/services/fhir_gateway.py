@@ -56,6 +56,7 @@ def workload(context: Context) -> Workload:
     """Return the gateway's process. Environment names are those of OpenSRP's own image."""
     environment = context.environment
     clients = environment.realm.clients
+    body_mib = environment.edge.max_body_mib
     web = context.endpoint(NAME, "http")
     management = context.endpoint(NAME, "management")
     trust: tuple[str, ...] = ()
@@ -65,7 +66,8 @@ def workload(context: Context) -> Workload:
         name=NAME,
         command=(
             str(context.artifacts["java"]),
-            *java_options(context, heap_mib=256, metaspace_mib=128),
+            # A body that is judged is in memory several times over.
+            *java_options(context, heap_mib=max(256, 8 * body_mib), metaspace_mib=128),
             *trust,
             "-jar",
             str(context.artifacts[NAME] / "fhir-gateway.jar"),
@@ -84,6 +86,9 @@ def workload(context: Context) -> Workload:
             "SERVER_PORT": str(web.port),
             "SERVER_MAX_HTTP_REQUEST_HEADER_SIZE": f"{environment.edge.max_header_kib}KB",
             "SERVER_TOMCAT_MAX_KEEP_ALIVE_REQUESTS": "10000",
+            # What the edge lets through: a lower limit would refuse every try of an upload.
+            "GATEWAY_MAX_BODY": f"{body_mib}MB",
+            "GATEWAY_MAX_BODIES": f"{body_mib + 8}MB",
             # The other half of the FHIR server's connections is for who reads.
             "GATEWAY_MAX_WRITES": str(environment.fhir_server.connection_pool // 2),
             "MANAGEMENT_SERVER_ADDRESS": management.host,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
@@ -85,6 +86,22 @@ def test_header_limits_are_one_value():
     assert "quarkus.http.limits.max-header-size=65536" in config("keycloak", "keycloak.conf")
     (size,) = re.findall(r"tune.bufsize (\d+)", config("edge", "haproxy.cfg"))
     assert int(size) > 65536
+
+
+@pytest.mark.parametrize(("mib", "most", "all_of_them"), [(8, "8MB", "16MB"), (64, "64MB", "72MB")])
+def test_a_body_that_the_edge_lets_through_is_not_too_long_for_the_gateway(mib, most, all_of_them):
+    limits = ENVIRONMENT.edge.model_copy(update={"max_body_mib": mib})
+    environment = ENVIRONMENT.model_copy(update={"edge": limits})
+    found = fhir_gateway.workload(replace(CONTEXT, environment=environment)).environment
+    assert (found["GATEWAY_MAX_BODY"], found["GATEWAY_MAX_BODIES"]) == (most, all_of_them)
+
+
+@pytest.mark.parametrize(("pool", "writes"), [(2, "1"), (15, "7"), (40, "20")])
+def test_half_of_the_fhir_servers_connections_are_for_who_reads(pool, writes):
+    store = ENVIRONMENT.fhir_server.model_copy(update={"connection_pool": pool})
+    environment = ENVIRONMENT.model_copy(update={"fhir_server": store})
+    found = fhir_gateway.workload(replace(CONTEXT, environment=environment)).environment
+    assert found["GATEWAY_MAX_WRITES"] == writes
 
 
 def test_the_issuer_is_what_keycloak_calls_itself():
