@@ -5,12 +5,13 @@ import json
 import httpx
 import pytest
 
+from fhirstack.clients.answers import Page, problems
 from fhirstack.clients.bodies import REPEATED
 from fhirstack.clients.contract import As, Strategy
 from fhirstack.clients.load import contract
 from fhirstack.clients.player import play
 from fhirstack.clients.values import filled
-from fhirstack.clients.withheld import parts, written
+from fhirstack.clients.withheld import WRITES, parts, written
 from fhirstack.model.records import TYPES, WEB_WRITTEN, WRITTEN
 
 ANDROID, WEB = contract("android"), contract("fhir-web")
@@ -119,6 +120,15 @@ def test_every_read_of_what_the_pages_write_says_what_comes_without_it():
         reads = [kind for kind in WEB_WRITTEN if f"/{kind}/{{new}}" in one.request.url]
         if one.request.method == "GET" and reads:
             assert set(reads) <= set(one.reads), one.id
+
+
+@pytest.mark.parametrize("method", WRITES)
+@pytest.mark.parametrize("where", ["", "Bundle.entry[3] (POST Flag/x): "])
+def test_the_role_of_each_way_to_write_is_known(method, where):
+    said = f"{where}Missing realm role {method}_FLAG or MANAGE_FLAG."
+    outcome = {"resourceType": "OperationOutcome", "issue": [{"diagnostics": said}]}
+    assert not problems(ANDROID.withheld, [Page(403, {}, outcome)], {"withheld": "FLAG"})
+    assert problems(ANDROID.withheld, [Page(403, {}, outcome)], {"withheld": "PATIENT"})
 
 
 class Gateway:
