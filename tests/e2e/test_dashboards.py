@@ -143,6 +143,81 @@ def test_an_account_belongs_to_one_person_of_keycloak(cli):
         delete_user(admin, realm, "reused")
 
 
+def of_ones_own(text):
+    """Return queries that hold this SQL, each at another place."""
+    metric = {"expressionType": "SQL", "sqlExpression": text, "label": "own"}
+    return (
+        {"metrics": [metric]},
+        {"columns": [text], "metrics": ["people"]},
+        {"columns": [{"sqlExpression": text, "label": "own"}]},
+        {"columns": ["area"], "orderby": [[metric, True]], "metrics": ["people"]},
+        {"columns": ["area"], "extras": {"where": f"({text}) IS NULL"}},
+        {"columns": ["area"], "metrics": ["people"], "extras": {"having": f"({text}) IS NULL"}},
+    )
+
+
+def test_a_viewers_query_has_the_sql_of_stored_charts_alone(cli):
+    person(cli)
+    chart = "of the test"
+
+    def store(text):
+        metric = {"expressionType": "SQL", "sqlExpression": text, "label": "own"}
+        condition = {"clause": "WHERE", "expressionType": "SQL", "sqlExpression": f"{text} > 0"}
+        analytics.superset_query(
+            cli,
+            "INSERT INTO slices (slice_name, datasource_id, datasource_type, viz_type, params)"
+            " SELECT %s, id, 'table', 'table', %s FROM tables WHERE table_name = 'patients'",
+            chart,
+            json.dumps({"metrics": [metric], "adhoc_filters": [condition]}),
+        )
+
+    with logged_in(cli, "reused", PASSWORD) as (browser, page):
+        assert page.status_code == 200, page.text
+        sets = browser.get("/api/v1/dataset/").json()["result"]
+        (dataset,) = [one["id"] for one in sets if one["table_name"] == "patients"]
+
+        def ask(query, kind="table", number=dataset):
+            asked = {
+                "datasource": {"id": number, "type": kind},
+                "queries": [{"columns": [], "metrics": [], "row_limit": 5, **query}],
+                "force": True,
+            }
+            return browser.post("/api/v1/chart/data", json=asked)
+
+        assert ask({"columns": ["area"], "metrics": ["people"]}).status_code == 200
+        for text in ("pg_typeof(1)::text", "sum(length(area_name))", "current_setting('port')"):
+            for query in of_ones_own(text):
+                answer = ask(query)
+                assert answer.status_code == 403, (query, answer.text)
+                assert "no chart of the dataset has" in answer.text
+        store("sum(length(area_name))")
+        try:
+            assert ask(of_ones_own("sum(length(area_name))")[0]).status_code == 200
+            joined = {"columns": ["area"], "extras": {"having": "(sum(length(area_name)) > 0)"}}
+            assert ask({**joined, "metrics": ["people"]}).status_code == 200
+            assert ask(of_ones_own("sum(length(area_name)) + 1")[0]).status_code == 403
+        finally:
+            analytics.superset_query(cli, "DELETE FROM slices WHERE slice_name = %s", chart)
+        assert ask(of_ones_own("sum(length(area_name))")[0]).status_code == 403
+        # A query of SQL Lab, which names no table, runs as those who may read names.
+        analytics.superset_query(
+            cli,
+            "INSERT INTO query (client_id, database_id, sql, status, tmp_table_name, tab_name)"
+            " SELECT 'ofthetest', id, 'SELECT 1 AS one', 'success', '', ''"
+            " FROM dbs WHERE database_name LIKE '%%analysts%%'",
+        )
+        try:
+            ((number,),) = analytics.superset_query(
+                cli, "SELECT id FROM query WHERE client_id = 'ofthetest'"
+            )
+            answer = ask(of_ones_own("(SELECT 1)")[0], "query", number)
+            assert answer.status_code == 403, answer.text
+        finally:
+            analytics.superset_query(cli, "DELETE FROM query WHERE client_id = 'ofthetest'")
+    with administration(cli) as (admin, realm):
+        delete_user(admin, realm, "reused")
+
+
 def test_the_core_alone_keeps_the_data_and_analytics_come_back_with_it(cli):
     before = analytics.versions(cli)
     counted = analytics.query(cli, "SELECT count(*) FROM marts_anonymous.patients")
