@@ -1,16 +1,14 @@
 """Checks from the FHIR store to the marts: all is there, exactly, and what went is gone."""
 
-import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from fhirstack.checks import fixtures
+from fhirstack.checks import exact, fixtures
 from fhirstack.checks.check import Check, FailedError, SkippedError, require, status_is
 from fhirstack.checks.session import Session
 from fhirstack.model.records import TYPES
@@ -142,8 +140,8 @@ def _compared(
             if answer.status_code in (404, 410) or row is None:
                 continue
             status_is(answer, 200)
-            store, held = _exact(answer.text), _exact(row[0])
-            found[kind, name] = "" if store == held else _first(store, held)
+            store, held = exact.read(answer.text), exact.read(row[0])
+            found[kind, name] = exact.first_difference(store, held)
             tagged += bool(held.get("meta", {}).get("tag"))
     return found, tagged
 
@@ -155,25 +153,6 @@ def _some(connection: psycopg.Connection[tuple[Any, ...]], kind: str, most: int 
         " UNION (SELECT id FROM {table} ORDER BY id LIMIT {most}) LIMIT {most}"
     ).format(table=_table(kind), most=sql.Literal(most))
     return [str(row[0]) for row in connection.execute(statement)]
-
-
-def _exact(text: str) -> dict[str, Any]:
-    """Read JSON with its numbers as they are written: 1.10 is not 1.1."""
-    found: dict[str, Any] = json.loads(text, parse_float=Decimal)
-    return found
-
-
-def _first(store: Any, held: Any, path: str = "") -> str:
-    """Name the first place where two values differ."""
-    if isinstance(store, dict) and isinstance(held, dict):
-        for key in sorted(store.keys() | held.keys()):
-            if store.get(key) != held.get(key):
-                return _first(store.get(key), held.get(key), f"{path}.{key}")
-    if isinstance(store, list) and isinstance(held, list) and len(store) == len(held):
-        for index, (one, other) in enumerate(zip(store, held, strict=True)):
-            if one != other:
-                return _first(one, other, f"{path}[{index}]")
-    return f"{path.lstrip('.')}: {store!r} in the store, {held!r} here"
 
 
 def deleted(session: Session) -> str:
