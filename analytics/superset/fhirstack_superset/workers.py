@@ -2,7 +2,11 @@
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
+
+PART = 65_536
+"""Bytes of a body that are read at a time, to be thrown away."""
 
 _Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -20,6 +24,19 @@ class Workers:
         self._room = threading.BoundedSemaphore(most)
 
     def __call__(self, environment: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer a request when there is room for it."""
+        """Answer a request when there is room for it, and when its body has come."""
         with self._room:
-            return self._application(environment, start)
+            answer = self._application(environment, start)
+        _read_to_its_end(environment["wsgi.input"])
+        return answer
+
+
+def _read_to_its_end(body: Any) -> None:
+    """Read what a refusal left: gunicorn closes the connection, and that can lose the answer.
+
+    How long a body is, how many come at a time and how slowly, is the edge's to limit.
+    """
+    # A body that breaks off has nobody who waits for an answer.
+    with suppress(Exception):
+        while body.read(PART):
+            pass

@@ -142,13 +142,18 @@ class Session:
             self.admin.put(path, {**user, "enabled": enabled})
 
     def tokens_of(self, person: Person) -> dict[str, str]:
-        """Return a person's tokens by the Android app's grant, asked for again before they end."""
+        """Return a person's tokens by the Android app's grant, asked for again before they end.
+
+        The person is woken also where another check's tokens are given out: Keycloak takes none of
+        somebody who rests.
+        """
+        self.wake(person)
         return self._kept(
             person.username,
             lambda: self.grant(
                 grant_type="password",
                 client_id=self.environment.realm.clients.android.id,
-                username=self.wake(person).username,
+                username=person.username,
                 password=person.password.reveal(),
                 scope="openid",
             ),

@@ -94,6 +94,17 @@ def test_a_person_who_rested_wakes_for_a_new_token(made, clock):
     assert made.admin.enabled["id-nurse"]
 
 
+def test_who_is_given_the_tokens_of_another_check_finds_their_owner_awake(made):
+    other = made.of_one_check()
+    first = other.tokens_of(NURSE)
+    other.rest()
+    again = made.of_one_check()
+    assert again.tokens_of(NURSE) == first
+    assert made.admin.enabled["id-nurse"]
+    again.rest()
+    assert not made.admin.enabled["id-nurse"]
+
+
 def test_whoever_is_gone_keeps_nobody_from_resting(made):
     made.wake(NURSE)
     del made.admin.enabled["id-nurse"]

@@ -1,6 +1,7 @@
 """Superset's workers make answers; whoever reads one slowly holds none of them."""
 
 import contextlib
+import io
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +16,25 @@ from fhirstack_superset.workers import Workers
 MOST = 3
 
 
+class Broken:
+    """A body whose sender has gone."""
+
+    def read(self, _):
+        raise ConnectionResetError
+
+
+def asked(body=b""):
+    """Return a request, as gunicorn gives it to an application."""
+    return {"wsgi.input": io.BytesIO(body)}
+
+
 def started(*_):
     """Take the head of an answer."""
 
 
 def test_answers_that_nobody_reads_hold_no_worker():
     application = Workers(lambda _, start: start("200 OK", []) or [b"long"], MOST)
-    unread = [application({}, started) for _ in range(5 * MOST)]
+    unread = [application(asked(), started) for _ in range(5 * MOST)]
     assert [b"".join(answer) for answer in unread] == [b"long"] * (5 * MOST)
 
 
@@ -32,9 +45,9 @@ def test_a_request_that_fails_gives_its_worker_back():
     application = Workers(fails, MOST)
     for _ in range(2 * MOST):
         with contextlib.suppress(RuntimeError):
-            application({}, started)
+            application(asked(), started)
     with pytest.raises(RuntimeError):
-        application({}, started)
+        application(asked(), started)
 
 
 def test_few_requests_are_at_work_at_a_time():
@@ -54,5 +67,20 @@ def test_few_requests_are_at_work_at_a_time():
 
     application = Workers(works, MOST)
     with ThreadPoolExecutor(4 * MOST) as pool:
-        list(pool.map(lambda _: application({}, started), range(4 * MOST)))
+        list(pool.map(lambda _: application(asked(), started), range(4 * MOST)))
     assert most == MOST
+
+
+@pytest.mark.parametrize("length", [0, 1, 65_536, 300_001])
+def test_a_body_that_was_refused_unread_has_come_before_its_answer_goes(length):
+    application = Workers(lambda _, start: start("401 UNAUTHORIZED", []) or [b"no"], MOST)
+    request = asked(b"x" * length)
+    answer = application(request, started)
+    assert request["wsgi.input"].tell() == length
+    assert b"".join(answer) == b"no"
+
+
+def test_a_body_that_breaks_off_holds_no_worker():
+    application = Workers(lambda _, start: start("401 UNAUTHORIZED", []) or [b"no"], MOST)
+    for _ in range(2 * MOST):
+        assert application({"wsgi.input": Broken()}, started) == [b"no"]
