@@ -16,6 +16,9 @@ from h2.errors import ErrorCodes
 from h2.events import DataReceived, Event, ResponseReceived, StreamEnded, StreamReset
 from h2.exceptions import StreamClosedError
 
+TRIES = 5
+"""Of a request whose stream is refused."""
+
 
 class Answer:
     """What came back: the status (0 where there was none), the headers and the body."""
@@ -26,6 +29,7 @@ class Answer:
         self.headers: dict[str, str] = {}
         self.body = b""
         self.ended = False
+        self.refused = False
 
     def take(self, event: Event, connection: H2Connection, stream: int) -> None:
         """Add what an event of the stream tells."""
@@ -40,6 +44,8 @@ class Answer:
                 connection.acknowledge_received_data(event.flow_controlled_length, stream)
         elif isinstance(event, (StreamEnded, StreamReset)):
             self.ended = True
+            code = getattr(event, "error_code", None)
+            self.refused = not self.status and code == ErrorCodes.REFUSED_STREAM
 
 
 class Http2:
@@ -138,9 +144,18 @@ class Http2:
         headers: Iterable[tuple[str, str]] = (),
         body: bytes | None = None,
     ) -> Answer:
-        """Send a whole request and return the answer."""
-        stream = self.begin(method, path, headers, body=body is not None)
-        return self.finish(stream, body or b"", already=body is None)
+        """Send a whole request and return the answer.
+
+        A stream that is refused was not answered by anybody and is sent again, as real clients do
+        (RFC 9113, 8.7): an edge says so when a service closed before the body had come, and the
+        closing was faster than its answer.
+        """
+        for _ in range(TRIES):
+            stream = self.begin(method, path, headers, body=body is not None)
+            answer = self.finish(stream, body or b"", already=body is None)
+            if not answer.refused:
+                break
+        return answer
 
 
 def trust(context: ssl.SSLContext) -> ssl.SSLContext:

@@ -87,7 +87,6 @@ def test_a_person_is_awake_from_the_first_use_to_the_end_of_the_check(made):
 def test_a_person_who_rested_wakes_for_a_new_token(made, clock):
     made.tokens_of(NURSE)
     made.rest()
-    assert made.tokens_of(NURSE)
     assert not made.admin.enabled["id-nurse"]
     clock[0] += 400
     made.tokens_of(NURSE)
