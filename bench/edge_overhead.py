@@ -134,9 +134,10 @@ def main() -> None:
     facts = {"commit": chosen.commit, "load": os.getloadavg(), "cores": os.cpu_count(),
              "requests": chosen.requests, "rounds": chosen.rounds}  # fmt: skip
     path = RESULTS / f"edge-{now:%Y%m%d-%H%M%S}.json"
-    short = {key: [[round(one, 6) for one in took] for took in rounds]
+    short = {key: [[round(one * 1e6) for one in took] for took in rounds]
              for key, rounds in raw.items()}  # fmt: skip
-    path.write_text(json.dumps({"facts": facts, "seconds": short, "slow": held}) + "\n")
+    kept = {"facts": facts, "microseconds": short, "slow": held}
+    path.write_text(json.dumps(kept, separators=(",", ":")) + "\n")
 
 
 def together(

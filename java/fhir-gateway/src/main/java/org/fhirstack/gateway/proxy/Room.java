@@ -56,7 +56,7 @@ final class Room {
     }
 
     static Refusal busy() {
-        return new Refusal(503, "busy", "Too many large bodies at one time; try again soon.");
+        return new Refusal(503, "busy", "Too many uploads at one time; try again soon.");
     }
 
     /** Gives up waiting; false when the room was taken already, and {@code then} called or about to be. */
