@@ -7,6 +7,7 @@ that trusting it gives nobody power over other names.
 import datetime
 from collections.abc import Iterable
 from dataclasses import dataclass
+from ipaddress import ip_network
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -153,18 +154,22 @@ def matches(certificate: x509.Certificate, name: str) -> bool:
     return not known.isdisjoint({name.lower(), f"*.{name.lower().partition('.')[2]}"})
 
 
-def permits(
-    authority: x509.Certificate, names: Iterable[str], networks: Iterable[IpNetwork]
-) -> bool:
-    """Whether an authority was made for all of these names and networks, as they are written."""
+def below(name: str, domains: Iterable[str]) -> bool:
+    """Whether a DNS name is one of these domains, or below one (RFC 5280, 4.2.1.10)."""
+    return any(name == domain or name.endswith(f".{domain}") for domain in domains)
+
+
+def permits(authority: x509.Certificate, what: str | IpAddress) -> bool:
+    """Whether an authority was made for a DNS name or an address."""
     try:
         found = authority.extensions.get_extension_for_class(x509.NameConstraints).value
     except x509.ExtensionNotFound:
         return False
     permitted = found.permitted_subtrees or []
-    known = {item.value for item in permitted if isinstance(item, x509.DNSName)}
-    held = {item.value for item in permitted if isinstance(item, x509.IPAddress)}
-    return known >= set(names) and held >= set(networks)
+    if isinstance(what, str):
+        return below(what, (item.value for item in permitted if isinstance(item, x509.DNSName)))
+    networks = (ip_network(item.value) for item in permitted if isinstance(item, x509.IPAddress))
+    return any(what in network for network in networks)
 
 
 def is_of(certificate: x509.Certificate, authority: x509.Certificate) -> bool:

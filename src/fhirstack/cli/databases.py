@@ -26,7 +26,9 @@ from fhirstack.model.host import Role
 from fhirstack.page.database import with_replicas
 from fhirstack.planes import databases
 from fhirstack.planes.databases import remote
-from fhirstack.planes.hosts.inputs import inputs_for
+from fhirstack.planes.hosts.inputs import inputs_for, store_of
+from fhirstack.planes.hosts.store import Store
+from fhirstack.planes.local.account import own_account
 from fhirstack.planes.plane import Change, effective
 from fhirstack.services import catalogue
 
@@ -46,7 +48,7 @@ def plan(
 ) -> None:
     """Show how databases, roles and rights differ from what services need. Changes nothing."""
     check_format(format)
-    with _planned(file, environment) as found:
+    with _planned(file, environment) as (found, _):
         _tell(found, format)
         if effective(found):
             raise CheckFailedError(
@@ -62,7 +64,7 @@ def apply(
 ) -> None:
     """Make databases, roles and rights what services need. Data is never deleted."""
     check_format(format)
-    with _planned(file, environment) as found:
+    with _planned(file, environment) as (found, store):
         _tell(found, format)
         todo = effective(found)
         if not todo:
@@ -71,10 +73,11 @@ def apply(
             need_terminal("look at the plan, then add --yes")
             if not typer.confirm(f"Make these {len(todo)} changes?", err=True):
                 raise typer.Exit(ExitCode.DIFFERENCES)
+        store.keep(own_account())
         for change in todo:
             if change.apply:
                 change.apply()
-    with _planned(file, environment) as left:
+    with _planned(file, environment) as (left, _):
         if effective(left):
             raise CheckFailedError(
                 "something still differs: " + ", ".join(c.address for c in effective(left)),
@@ -84,14 +87,18 @@ def apply(
 
 
 @contextmanager
-def _planned(file: Path, name: str) -> Iterator[list[Change]]:
+def _planned(file: Path, name: str) -> Iterator[tuple[list[Change], Store]]:
     """Yield what differs; the changes can be made while the block lasts.
+
+    With it the store, in which secrets that are yet to be made are drafted.
 
     Raises UnreachableError where PostgreSQL does not answer, or refuses.
     """
     opened = Opened(file, name, None, [Role.DATABASE])
     environment = opened.environment
-    secrets = inputs_for(file.resolve().parent, environment).secrets
+    directory = file.resolve().parent
+    store = store_of(directory, environment)
+    secrets = inputs_for(directory, environment, store).secrets
     desired = with_replicas(catalogue.databases(environment))
     unused = catalogue.unused_databases(environment)
     opened.connect()
@@ -100,7 +107,9 @@ def _planned(file: Path, name: str) -> Iterator[list[Change]]:
             connection = server.open()
         try:
             with connection:
-                yield databases.plan(connection, desired, secrets, server.open, unused)
+                found = databases.plan(connection, desired, secrets, server.open, unused)
+                made = [draft.change for draft in store.drafts.values()]
+                yield [*made, *found], store
         except psycopg.Error as error:
             raise UnreachableError(
                 f"its PostgreSQL refused, or was lost: {error}".strip(),

@@ -31,8 +31,9 @@ from fhirstack.cli.options import (
 )
 from fhirstack.errors import CheckFailedError, ExitCode, UsageError
 from fhirstack.model.host import Role
-from fhirstack.planes.hosts import plane
+from fhirstack.planes.hosts import drafted, plane
 from fhirstack.planes.hosts.desired.order import waves
+from fhirstack.planes.local.account import own_account
 
 
 def register(app: typer.Typer) -> None:
@@ -83,6 +84,10 @@ def apply(
     saved: Annotated[
         Path | None, typer.Option("--plan", help="Only what this saved plan says.")
     ] = None,
+    replace_authority: Annotated[
+        list[str] | None,
+        typer.Option(drafted.OPTION, help="Leave to replace this authority.", metavar="NAME"),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     format: Format = "table",
     everything: Everything = False,
@@ -98,13 +103,15 @@ def apply(
         raise unreachable(found)
     if saved:
         _compare_saved(saved, opened.environment.name, found)
-    if not found.changes:
+    drafted.refuse_replacing(opened.environment.name, found.site, replace_authority or ())
+    if not found.changes and not found.site:
         if format == "json":
             print(json.dumps({"plan": plane.as_dict(found), "done": {}}, indent=2))
         console(stderr=True).print("Nothing to do.")
         return
     if not yes:
         _ask(found)
+    opened.drafted.store.keep(own_account())
     started = time.monotonic()
     try:
         with progress() as doing:
@@ -129,7 +136,8 @@ def apply(
 def _ask(found: plane.Plan) -> None:
     need_terminal("look at the plan, then add --yes")
     hosts = len({change.address.partition("/")[0] for change in found.changes})
-    if not typer.confirm(f"Make these changes on {hosts} hosts?", err=True):
+    also = f", and the {len(found.site)} in secrets/" if found.site else ""
+    if not typer.confirm(f"Make these changes on {hosts} hosts{also}?", err=True):
         raise typer.Exit(ExitCode.DIFFERENCES)
 
 
@@ -144,6 +152,7 @@ def _compare_saved(path: Path, environment: str, found: plane.Plan) -> None:
     try:
         saved = json.loads(path.read_text())
         hosts = {name: entry["fingerprint"] for name, entry in saved["hosts"].items()}
+        made = [(change["address"], change["action"]) for change in saved.get("site", ())]
         known = saved["environment"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(
@@ -152,6 +161,8 @@ def _compare_saved(path: Path, environment: str, found: plane.Plan) -> None:
     if known != environment:
         raise UsageError(f"is a plan of {known}, not of {environment}", where=str(path))
     changed = [n for n, plan in found.hosts.items() if hosts.get(n) != plan.fingerprint]
+    if made != [(change.address, change.action.value) for change in found.site]:
+        changed.append(f"secrets/{environment}")
     if changed:
         raise CheckFailedError(
             f"since it was saved, these changed: {', '.join(changed)}; nothing was done",

@@ -24,6 +24,10 @@ def tell(found: plane.Plan, format: str, everything: bool) -> None:
         print(json.dumps(plane.as_dict(found), indent=2))
         return
     out = console()
+    if found.site:
+        out.print("[bold]here, in secrets/[/bold]")
+        for change in found.site:
+            _show(change, everything)
     for names, changes in _alike(found).items():
         title = (
             f"all {len(names)} hosts" if len(names) == len(found.hosts) > 1 else ", ".join(names)
@@ -42,6 +46,8 @@ def tell(found: plane.Plan, format: str, everything: bool) -> None:
         line += f", {disrupt} of which interrupt a service"
     if found.errors:
         line += f"; {len(found.errors)} could not be looked at"
+    if found.site:
+        line += f"; {len(found.site)} secrets and certificates are to be made"
     out.print(f"{line}.")
 
 
@@ -98,7 +104,7 @@ def conclude(found: plane.Plan, remedy: str) -> None:
     """Raise what a plan means for the exit code; nothing where no host differs."""
     if found.errors:
         raise unreachable(found)
-    if found.changes:
+    if found.changes or found.site:
         raise CheckFailedError("there are differences", remedy=remedy)
 
 

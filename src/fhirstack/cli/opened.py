@@ -1,5 +1,7 @@
 """An environment whose hosts are asked: its site, what was chosen of it, and the way in."""
 
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from fhirstack.cli.console import console
@@ -7,9 +9,7 @@ from fhirstack.cli.options import chosen, open_environment
 from fhirstack.cli.progress import step
 from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Site
-from fhirstack.planes.hosts import plane, trust
-from fhirstack.planes.hosts.desired import desired as declared
-from fhirstack.planes.hosts.inputs import inputs_for
+from fhirstack.planes.hosts import drafted, plane, trust
 from fhirstack.planes.hosts.ssh import Connections
 
 
@@ -25,10 +25,14 @@ class Opened:
         self.hosts: tuple[Host, ...] = chosen(self.environment, hosts, roles)
         self.connections = Connections(self.environment, file)
 
+    @cached_property
+    def drafted(self) -> drafted.Drafted:
+        """What each chosen host is to have, and what of it is yet to be made."""
+        return drafted.drafted(self.file.resolve().parent, self.environment, self.hosts)
+
     def desired(self) -> plane.Desired:
         """Return what each chosen host is to have."""
-        inputs = inputs_for(self.file.resolve().parent, self.environment)
-        return {host.name: declared(self.environment, host, inputs) for host in self.hosts}
+        return self.drafted.desired
 
     def connect(self) -> None:
         """Know the keys on the way, and open the connection that all share.
@@ -42,7 +46,8 @@ class Opened:
         self.connections.open()
 
     def plan(self, desired: plane.Desired) -> plane.Plan:
-        """Return how the chosen hosts differ."""
+        """Return how the chosen hosts differ, and what would be made for them."""
         with step(f"plan of {len(self.hosts)} hosts"):
             self.connect()
-            return plane.plan(self.connections, self.site.programme, desired)
+            found = plane.plan(self.connections, self.site.programme, desired)
+        return replace(found, site=drafted.changes(self.drafted, found.changes))

@@ -55,6 +55,17 @@ def test_a_new_file_is_shown_whole_only_when_asked_for(capsys):
     assert "+new" in capsys.readouterr().out
 
 
+def test_what_is_yet_to_be_made_is_shown_first_and_is_a_difference(capsys):
+    made = Change("site", "site/authority:production", Action.CREATE)
+    found = plane.Plan(plan_of(lb=[]).hosts, site=(made,))
+    hosts_shown.tell(found, "table", everything=False)
+    out = capsys.readouterr().out
+    assert out.startswith("here, in secrets/\n  create  authority:production\n")
+    assert "1 secrets and certificates are to be made" in out
+    with pytest.raises(CheckFailedError):
+        hosts_shown.conclude(found, "apply")
+
+
 def test_json_holds_every_change_and_every_error(capsys):
     found = plan_of({"w3": FhirstackError("cut", where="w3")}, db=[change("db", "file:/a")])
     hosts_shown.tell(found, "json", everything=False)
@@ -97,6 +108,12 @@ def test_a_saved_plan_holds_until_a_host_is_another(tmp_path):
     other = plane.HostPlan("db", (), "another", "db")
     with pytest.raises(CheckFailedError, match="these changed: db"):
         hosts._compare_saved(saved, "production", plane.Plan({**DIFFERENT.hosts, "db": other}))
+    made = Change("site", "site/secret:redis-admin", Action.CREATE)
+    first = plane.Plan(DIFFERENT.hosts, site=(made,))
+    with pytest.raises(CheckFailedError, match="these changed: secrets/production"):
+        hosts._compare_saved(saved, "production", first)
+    hosts._save(saved, "production", first)
+    hosts._compare_saved(saved, "production", first)
     saved.write_text("{")
     with pytest.raises(UsageError, match="is not a saved plan"):
         hosts._compare_saved(saved, "production", DIFFERENT)

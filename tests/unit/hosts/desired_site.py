@@ -62,7 +62,7 @@ def inputs() -> Inputs:
             )
             for purpose in purposes
         },
-        authority="AUTHORITY\n",
+        own=lambda: "AUTHORITY\n",
     )
 
 

@@ -22,7 +22,7 @@ from tests.unit.hosts.desired_site import changed
 
 from fhirstack.errors import UnreachableError
 from fhirstack.planes.hosts import provided
-from fhirstack.planes.hosts.inputs import inputs_for
+from fhirstack.planes.hosts.inputs import inputs_for, store_of
 from fhirstack.planes.local.account import Account
 
 OWN = Account("me", os.geteuid(), os.getegid())
@@ -55,6 +55,10 @@ def put(directory, **files):
         path = place / name.replace("__", ".")
         path.write_bytes(data)
         path.chmod(0o600)
+
+
+def inputs(directory, where):
+    return inputs_for(directory, where, store_of(directory, where))
 
 
 def look(directory):
@@ -185,7 +189,7 @@ def test_requests_are_signed_and_then_served(tmp_path, together):
     assert len(requests) == (1 if together else len(NAMES))
     assert look(tmp_path).problems == ()
     assert provided.request(tmp_path, ENVIRONMENT, OWN, together=together) == ()
-    served = inputs_for(tmp_path, ENVIRONMENT).certificates
+    served = inputs(tmp_path, ENVIRONMENT).certificates
     for one in look(tmp_path).names:
         assert served[f"edge/{one.name}"] == one.certificate
         assert not one.certificate.stands_in
@@ -193,7 +197,7 @@ def test_requests_are_signed_and_then_served(tmp_path, together):
 
 def test_until_they_come_the_own_authority_serves(tmp_path):
     assert provided.request(tmp_path, ENVIRONMENT, OWN)
-    found = inputs_for(tmp_path, ENVIRONMENT)
+    found = inputs(tmp_path, ENVIRONMENT)
     own = x509.load_pem_x509_certificate(found.authority.encode())
     for name in NAMES:
         served = x509.load_pem_x509_certificate(found.certificates[f"edge/{name}"].chain.encode())
@@ -237,7 +241,7 @@ def test_long_names_have_certificates_too(tmp_path):
     assert provided.look(tmp_path, where, NOW).problems == ()
     # And the environment's own authority signs for them.
     shutil.rmtree(tmp_path / "certificates")
-    found = inputs_for(tmp_path, where)
+    found = inputs(tmp_path, where)
     for name in where.dns_names.values():
         served = x509.load_pem_x509_certificate(found.certificates[f"edge/{name}"].chain.encode())
         assert accepted(found.authority, served, name)

@@ -1,7 +1,7 @@
-"""An environment's own certificate authority, and the certificates of its servers, as files.
+"""An environment's own certificate authority, and what it signs. Pure, but for reading a file.
 
 PostgreSQL and Redis are known by it inside of the environment. A certificate of it stands in for a
-public name until its own is there. A file that another authority signed is never written over.
+public name until its own is there. What another authority signed is not ours, and stays.
 """
 
 import datetime
@@ -10,19 +10,20 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from fhirstack import certificates
 from fhirstack.bundle.programs import disk_error
 from fhirstack.certificates import Pair
 from fhirstack.errors import UnreachableError
-from fhirstack.model.base import IpAddress
+from fhirstack.model.base import IpAddress, IpNetwork
 from fhirstack.model.host import Role
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.inputs import Certificate, edge_purpose
-from fhirstack.planes.local.account import Account, make_directory, write_file
 from fhirstack.secret import Secret
 
 DATABASE_PURPOSES = ("postgresql", "redis")
+NAME = "authority.pem"
 _END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
 
 
@@ -35,7 +36,7 @@ class Wanted:
 
 
 def wanted(environment: Environment) -> dict[str, Wanted]:
-    """Return the certificates of an environment by their purpose. Pure."""
+    """Return the certificates of an environment by their purpose."""
     found = {
         purpose: Wanted((environment.internal_name(host), host.name), host.addresses)
         for host in environment.hosts_of(Role.DATABASE)
@@ -45,71 +46,70 @@ def wanted(environment: Environment) -> dict[str, Wanted]:
     return found | {edge_purpose(name): Wanted((name,)) for name in names}
 
 
-def ensure(
-    directory: Path, environment: Environment, owner: Account, now: datetime.datetime
-) -> tuple[str, dict[str, Certificate]]:
-    """Return the authority and the certificates; what is missing, old or too narrow is made.
+def new(environment: Environment, now: datetime.datetime) -> Pair:
+    """Return a new authority: for every host and name of the environment, wherever one moves.
 
-    Raises UnreachableError for a file that is no certificate with its key.
+    So another address or role of a host makes a certificate anew, and not the authority.
     """
-    for place in (directory, directory / "edge"):
-        make_directory(place, owner)
-    needs = wanted(environment)
-    authority = _authority(directory, environment, needs, owner, now)
-    public = authority.public.decode()
-    found = {}
-    for purpose, need in needs.items():
-        path = directory / f"{purpose}.pem"
-        held = _read(path)
-        if held is None or _is_stale(held, need, authority, now):
-            held = _made(authority, need, now)
-            write_file(path, held.encode(), owner)
-        chain, end, key = held.rpartition(_END_OF_CERTIFICATE)
-        stands_in = purpose not in DATABASE_PURPOSES
-        found[purpose] = Certificate(chain + end, Secret(key.lstrip()), stands_in)
-    return public, found
-
-
-def public(directory: Path) -> x509.Certificate | None:
-    """Return the authority's certificate, where one was made already."""
-    text = _read(directory / "authority.pem")
-    return None if text is None else x509.load_pem_x509_certificate(text.encode())
-
-
-def _authority(
-    directory: Path,
-    environment: Environment,
-    needs: dict[str, Wanted],
-    owner: Account,
-    now: datetime.datetime,
-) -> Pair:
-    path = directory / "authority.pem"
-    domains = (environment.domain, environment.internal_domain)
-    single = sorted({name for need in needs.values() for name in need.names})
-    names = [domains[1], *(n for n in single if not n.endswith(tuple(f".{d}" for d in domains)))]
-    networks = [ip_network(a) for need in needs.values() for a in need.addresses]
-    networks = list(dict.fromkeys(networks))
-    text = _read(path)
-    if text is not None:
-        pair = certificates.parse(text.encode())
-        if (
-            pair
-            and not certificates.expires_soon(pair.certificate, now)
-            and certificates.permits(pair.certificate, (environment.domain, *names), networks)
-        ):
-            return pair
-    pair = certificates.make_authority(
+    network = environment.network
+    domains = (environment.internal_domain, environment.domain)
+    single = {host.name for host in environment.hosts} | {
+        name for name in environment.dns_names.values() if not certificates.below(name, domains)
+    }
+    networks: list[IpNetwork] = [
+        one for one in (network.cluster_network, network.cluster_network6) if one
+    ]
+    for host in environment.hosts:
+        for address in host.addresses:
+            if not any(address in one for one in networks):
+                networks.append(ip_network(address))
+    return certificates.make_authority(
         environment.domain,
         now,
-        title=f"fhirstack CA of {environment.name}",
-        names=names,
+        title=_title(environment),
+        names=(environment.internal_domain, *sorted(single)),
         networks=networks,
     )
-    write_file(path, pair.pem(), owner)
-    return pair
 
 
-def _made(authority: Pair, need: Wanted, now: datetime.datetime) -> str:
+def unfit(pair: Pair | None, environment: Environment, now: datetime.datetime) -> str:
+    """Return why an authority cannot go on, or nothing. None: its key is of another kind."""
+    if pair is None:
+        return "its key is none that certificates can be signed with here"
+    held = pair.certificate
+    if certificates.expires_soon(held, now):
+        return f"it ends on {held.not_valid_after_utc:%Y-%m-%d}"
+    missing = [
+        str(item)
+        for need in wanted(environment).values()
+        for item in (*need.names, *need.addresses)
+        if not certificates.permits(held, item)
+    ]
+    if not missing:
+        return ""
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return f"it may not sign for {missing[0]}{more}"
+
+
+def stale(
+    text: str, need: Wanted, authority: Pair, environment: Environment, now: datetime.datetime
+) -> str:
+    """Return why a certificate of ours must be made anew, or nothing."""
+    held = x509.load_pem_x509_certificate(text.encode())
+    current = certificates.is_of(held, authority.certificate)
+    if not current and not _common_name(held.issuer).startswith(f"{_title(environment)} ("):
+        return ""
+    if not current:
+        return "another authority of the environment signed it"
+    if certificates.expires_soon(held, now):
+        return f"it ends on {held.not_valid_after_utc:%Y-%m-%d}"
+    if not certificates.covers(held, need.names, need.addresses):
+        return f"it is not for {', '.join(map(str, (*need.names, *need.addresses)))}"
+    return ""
+
+
+def signed(authority: Pair, need: Wanted, now: datetime.datetime) -> str:
+    """Return a new certificate with its key after it."""
     first, *rest = need.names
     pair = certificates.make_certificate(
         authority, first, now, names=rest, addresses=need.addresses
@@ -117,20 +117,23 @@ def _made(authority: Pair, need: Wanted, now: datetime.datetime) -> str:
     return pair.pem().decode()
 
 
-def _is_stale(text: str, need: Wanted, authority: Pair, now: datetime.datetime) -> bool:
-    """Whether a certificate of ours must be made anew. One of another authority is not ours."""
-    held = x509.load_pem_x509_certificate(text.encode())
-    if held.issuer != authority.certificate.subject:
-        return False
-    return (
-        certificates.expires_soon(held, now)
-        or not certificates.covers(held, need.names, need.addresses)
-        or not certificates.is_of(held, authority.certificate)
-    )
+def as_certificate(purpose: str, text: str) -> Certificate:
+    """Return the parts of a file that `read` or `signed` returned."""
+    chain, end, key = text.rpartition(_END_OF_CERTIFICATE)
+    return Certificate(chain + end, Secret(key.lstrip()), purpose not in DATABASE_PURPOSES)
 
 
-def _read(path: Path) -> str | None:
-    """Return a file of certificates with their key after them; None where there is none."""
+def public(directory: Path) -> x509.Certificate | None:
+    """Return the authority's certificate, where one was made already."""
+    text = read(directory / NAME)
+    return None if text is None else x509.load_pem_x509_certificate(text.encode())
+
+
+def read(path: Path) -> str | None:
+    """Return a file of certificates with their key after them; None where there is none.
+
+    Raises UnreachableError for another file.
+    """
     try:
         text = path.read_text(encoding="ascii", errors="replace")
     except FileNotFoundError:
@@ -149,3 +152,12 @@ def _read(path: Path) -> str | None:
             "has its key before its certificates", where=str(path), remedy=remedy
         )
     return text
+
+
+def _title(environment: Environment) -> str:
+    return f"fhirstack CA of {environment.name}"
+
+
+def _common_name(name: x509.Name) -> str:
+    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return str(found[0].value) if found else ""

@@ -1,6 +1,7 @@
 """The secrets and certificates of an environment, from their store beside the site file."""
 
 import datetime
+from functools import cache
 from pathlib import Path
 
 from cryptography import x509
@@ -9,36 +10,43 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from fhirstack.bundle.programs import disk_error
 from fhirstack.errors import UnreachableError
 from fhirstack.model.site import Environment
-from fhirstack.planes.hosts import authority, provided
-from fhirstack.planes.hosts.desired.inputs import Inputs, edge_purpose
-from fhirstack.planes.local import secrets
-from fhirstack.planes.local.account import make_directory, own_account
+from fhirstack.planes.hosts import provided
+from fhirstack.planes.hosts.desired.inputs import Certificate, Inputs, edge_purpose
+from fhirstack.planes.hosts.store import Asked, Store
 from fhirstack.services import catalogue
 
 
-def inputs_for(site_directory: Path, environment: Environment) -> Inputs:
-    """Return what the desired state needs; what is missing is made, what is there is kept.
-
-    The store is ``secrets/<environment>`` below ``site_directory``, for its owner only. Raises
-    UnreachableError for a file that does not serve.
-    """
-    owner = own_account()
-    store = site_directory / environment.secrets_directory
-    for place in (store.parent, store):
-        make_directory(place, owner)
-    values = secrets.ensure(store, catalogue.SECRETS, owner)
+def store_of(site_directory: Path, environment: Environment) -> Store:
+    """Return the environment's store: ``secrets/<environment>`` beside the site file."""
     now = datetime.datetime.now(datetime.UTC)
-    public, certificates = authority.ensure(store / "tls", environment, owner, now)
-    if environment.tls.issuer == "provided":
-        certificates |= {
+    return Store(site_directory / environment.secrets_directory, environment, now)
+
+
+def inputs_for(site_directory: Path, environment: Environment, store: Store) -> Inputs:
+    """Return what the desired state needs, each when it is asked for. Writes nothing.
+
+    What is not there is drafted in the store. Raises UnreachableError for a file that does not
+    serve.
+    """
+
+    @cache
+    def provided_for() -> dict[str, Certificate]:
+        if environment.tls.issuer != "provided":
+            return {}
+        return {
             edge_purpose(one.name): one.certificate
-            for one in provided.look(site_directory, environment, now).names
+            for one in provided.look(site_directory, environment, store.now).names
             if one.certificate
         }
+
+    def certificate(purpose: str) -> Certificate:
+        theirs = provided_for().get(purpose) if purpose.startswith(edge_purpose("")) else None
+        return theirs or store.certificate(purpose)
+
     return Inputs(
-        secrets=values,
-        certificates=certificates,
-        authority=public,
+        secrets=Asked(catalogue.SECRETS, store.secret),
+        certificates=Asked(store.purposes, certificate),
+        own=store.public,
         monitoring_authority=_authority(
             site_directory, environment.monitoring.authority, "monitoring.authority"
         ),

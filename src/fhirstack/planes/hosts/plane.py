@@ -43,10 +43,12 @@ class Plan:
 
     hosts: Mapping[str, HostPlan]
     errors: Mapping[str, FhirstackError] = field(default_factory=dict)
+    site: tuple[Change, ...] = ()
+    """What apply would make first, beside the site file: secrets and certificates."""
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """All changes that apply would make."""
+        """All changes that apply would make on hosts."""
         return tuple(change for plan in self.hosts.values() for change in plan.effective)
 
 
@@ -231,4 +233,5 @@ def as_dict(found: Plan) -> dict[str, Any]:
             for name, plan in found.hosts.items()
         },
         "errors": {name: str(error) for name, error in found.errors.items()},
+        "site": [change.as_dict() for change in found.site],
     }

@@ -21,9 +21,13 @@ def ensure(directory: Path, names: Iterable[str], owner: Account) -> dict[str, S
     names = tuple(names)
     for name in names:
         if not (directory / name).exists():
-            value = secrets.token_urlsafe(BYTES)
-            write_file(directory / name, value.encode(), owner)
+            write_file(directory / name, new().reveal().encode(), owner)
     return read(directory, names)
+
+
+def new() -> Secret:
+    """Return a new secret."""
+    return Secret(secrets.token_urlsafe(BYTES))
 
 
 def read(directory: Path, names: Iterable[str]) -> dict[str, Secret]:

@@ -51,7 +51,8 @@ def load(specs: "list[dict[str, Any]]") -> "list[Resource]":
 
 def lasting(spec: "dict[str, Any]") -> "dict[str, Any]":
     """Return what is declared of a resource for good: not what a file has only at first."""
-    return {key: spec[key] for key in spec if key != "content"} if spec.get("initial") else spec
+    passing = {"pending", "content"} if spec.get("initial") else {"pending"}
+    return {key: spec[key] for key in spec if key not in passing}
 
 
 def compare(resources: "list[Resource]") -> "Found":
@@ -71,7 +72,7 @@ def compare(resources: "list[Resource]") -> "Found":
 
 def fingerprint(found: "Found") -> str:
     """Return what tells two plans apart."""
-    changes = [change.as_dict() for _, some in found for change in some]
+    changes = [_shown(resource, change) for resource, some in found for change in some]
     return hashlib.sha256(json.dumps(changes, sort_keys=True).encode()).hexdigest()
 
 
@@ -187,11 +188,21 @@ def _change(
 
 def _told(found: "Found") -> "dict[str, Any]":
     changes = [
-        {**change.as_dict(), "guarded": resource.guard}
+        {**_shown(resource, change), "guarded": resource.guard}
         for resource, some in found
         for change in some
     ]
     return {"changes": changes, "fingerprint": fingerprint(found)}
+
+
+def _shown(resource: "Resource", change: "Change") -> "dict[str, Any]":
+    """Return a change without what is yet to be made: the next plan's would be another."""
+    told = change.as_dict()
+    if resource.spec.get("pending"):
+        told["diff"] = ""
+        if isinstance(told["after"], dict) and "content" in told["after"]:
+            told["after"] = {**told["after"], "content": "made by apply"}
+    return told
 
 
 def _words(problem: Exception) -> str:

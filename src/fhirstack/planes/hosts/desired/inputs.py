@@ -1,6 +1,6 @@
 """What the desired state of hosts needs beside the site: secrets and certificates."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from fhirstack.secret import Secret
@@ -20,16 +20,21 @@ class Certificate:
 class Inputs:
     """Secrets by name; certificates by purpose: ``postgresql``, ``redis``, ``edge/<DNS name>``.
 
-    ``authority``: the PEM text of the environment's own authority, for clients;
-    ``monitoring_authority``, ``acme_authority``: those of monitoring and of an ACME server, where
-    the site names one.
+    Both may make what is not there when it is asked for: so ask for what a host needs, alone.
+    ``own``: returns the PEM text of the environment's own authority; ``monitoring_authority``,
+    ``acme_authority``: those of monitoring and of an ACME server, where the site names one.
     """
 
     secrets: Mapping[str, Secret] = field(default_factory=dict)
     certificates: Mapping[str, Certificate] = field(default_factory=dict)
-    authority: str = ""
+    own: Callable[[], str] = lambda: ""
     monitoring_authority: str | None = None
     acme_authority: str | None = None
+
+    @property
+    def authority(self) -> str:
+        """The environment's own authority, for clients."""
+        return self.own()
 
 
 def edge_purpose(name: str) -> str:

@@ -1,0 +1,146 @@
+"""What hosts are to have, while some of it is yet to be made: secrets, authority, certificates.
+
+It is drafted twice. Where the two differ, a resource holds what is yet to be made: it is marked, so
+that a plan that is saved today and the apply of tomorrow, which drafts anew, are the same plan.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fhirstack.errors import UsageError
+from fhirstack.model.host import Host
+from fhirstack.model.site import Environment
+from fhirstack.planes.hosts.desired import desired as declared
+from fhirstack.planes.hosts.inputs import inputs_for, store_of
+from fhirstack.planes.hosts.resources import File, Resource, Service
+from fhirstack.planes.hosts.store import Store
+from fhirstack.planes.plane import Action, Change
+from fhirstack.services import catalogue
+
+OPTION = "--replace-authority"
+
+Desired = Mapping[str, tuple[Resource, ...]]
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """What each host is to have, and the store in which some of it is drafted."""
+
+    desired: Desired
+    store: Store
+
+    @property
+    def pending(self) -> Iterable[tuple[str, Resource]]:
+        """Every host's resources that hold what is yet to be made."""
+        for host, resources in self.desired.items():
+            for resource in resources:
+                if resource.pending:
+                    yield host, resource
+
+
+def drafted(site_directory: Path, environment: Environment, hosts: Iterable[Host]) -> Drafted:
+    """Return what hosts are to have. Writes nothing.
+
+    Raises UnreachableError for a file of the store, or one that the site names, of no use.
+    """
+
+    def draft() -> tuple[Store, dict[str, tuple[Resource, ...]]]:
+        store = store_of(site_directory, environment)
+        inputs = inputs_for(site_directory, environment, store)
+        return store, {host.name: declared(environment, host, inputs) for host in hosts}
+
+    hosts = tuple(hosts)
+    store, found = draft()
+    if store.drafts:
+        _, other = draft()
+        found = {
+            name: tuple(
+                one if one == again else replace(one, pending=True)
+                for one, again in zip(resources, other[name], strict=True)
+            )
+            for name, resources in found.items()
+        }
+    return Drafted(found, store)
+
+
+def changes(found: Drafted, hosts: Iterable[Change] = ()) -> tuple[Change, ...]:
+    """Return what `apply` would make in the store; ``hosts``: how the hosts differ.
+
+    An authority that takes the place of another says whom that breaks.
+    """
+    store = found.store
+    made = {address: draft.change for address, draft in store.drafts.items()}
+    authority = made.get(store.authority_address)
+    if authority:
+        known = _known_elsewhere(found, hosts) if authority.action is Action.CREATE else ""
+        reason = known or authority.reason
+        if reason:
+            made[authority.address] = replace(
+                authority,
+                action=Action.UPDATE,
+                reason=f"{reason}. {_broken(found)}",
+                disrupts=True,
+            )
+    return tuple(made.values())
+
+
+def refuse_replacing(environment: str, made: Iterable[Change], allowed: Iterable[str]) -> None:
+    """Raise UsageError for an authority that would be replaced without leave."""
+    for name in allowed:
+        if name != environment:
+            raise UsageError(
+                f"there is no authority {name}", remedy=f"{OPTION} {environment}, or none"
+            )
+    for change in made:
+        if change.disrupts and environment not in allowed:
+            raise UsageError(
+                f"would be replaced: {change.reason} Nothing was changed",
+                where=change.address,
+                remedy="if the site is wrong, or secrets/ is another machine's: mend that; if it"
+                f" is meant, give those clients the new authority after: {OPTION} {environment}",
+            )
+
+
+def _known_elsewhere(found: Drafted, hosts: Iterable[Change]) -> str:
+    """Return where hosts have certificates of an authority that the store does not have."""
+    differ = {change.address for change in hosts if change.action is Action.UPDATE}
+    for host, resource in found.pending:
+        if (
+            isinstance(resource, File)
+            and not resource.initial
+            and "BEGIN CERTIFICATE" in (resource.content or "")
+            and f"{host}/{resource.address}" in differ
+        ):
+            return (
+                f"{host} has {resource.path} of an authority that is not in"
+                f" {found.store.directory}: was it made on another machine?"
+            )
+    return ""
+
+
+def _broken(found: Drafted) -> str:
+    """Tell which services and which clients another authority interrupts."""
+    held = {(host, resource.address) for host, resource in found.pending}
+    words = []
+    for host, resources in found.desired.items():
+        for one in resources:
+            if not isinstance(one, Service):
+                continue
+            if any((host, address) in held for address in one.watch):
+                words.append(f"{one.name} restarts on {host}")
+            elif any((host, address) in held for address in one.reload_watch):
+                words.append(f"{one.name} is reloaded on {host}")
+    environment = found.store.environment
+    sql = sorted({one.role for d in catalogue.databases(environment) for one in d.every_login})
+    redis = sorted(user.name for user in catalogue.redis_users(environment))
+    clients = [
+        f"{kind} ({', '.join(names)})"
+        for kind, names in (("PostgreSQL", sql), ("Redis", redis))
+        if names
+    ]
+    words.append(
+        f"clients of {' and '.join(clients)} that trust the old authority refuse the servers"
+        " until they have the new one."
+    )
+    return "; ".join(words)
