@@ -15,7 +15,7 @@ from collections.abc import Callable
 from fhirstack_lab import lab as labs
 from fhirstack_lab import machine
 from fhirstack_lab.clean import clean, leftovers
-from fhirstack_lab.places import State, owner, state_of_environment
+from fhirstack_lab.places import PREFIX, State, owner, state_of_environment
 from fhirstack_lab.say import LabError, say
 from fhirstack_lab.topology import Host
 
@@ -40,7 +40,7 @@ def alone() -> socket.socket:
     """Hold what one command at a time may hold; it is free when the program ends, however."""
     held = socket.socket(socket.AF_UNIX)
     try:
-        held.bind("\0fhirstack-lab")
+        held.bind(f"\0fhirstack-lab-{PREFIX}")
     except OSError as error:
         held.close()
         raise LabError("another lab command is running", "wait until it ends") from error
@@ -51,10 +51,16 @@ def up(words: list[str]) -> int:
     """Make all run."""
     parser = argparse.ArgumentParser(prog="lab/up", description="Makes the lab's hosts run.")
     parser.add_argument("--hosts", type=int, help="hosts of the site; more than 11 are workers")
+    parser.add_argument(
+        "--start",
+        metavar="HOST,…",
+        help="switch on these of the site alone; `lab/start HOST` adds one",
+    )
     arguments = parser.parse_args(words)
+    only = arguments.start.split(",") if arguments.start else None
     with alone():
-        lab = labs.up(state_of_environment(), arguments.hosts)
-    say(f"{len(lab.hosts)} hosts run. Next:")
+        lab = labs.up(state_of_environment(), arguments.hosts, only)
+    say(f"{sum(bool(machine.running(host.name)) for host in lab.hosts)} hosts run. Next:")
     site = lab.state.path / "site.yaml"
     print(
         f"\n  lab/status\n  ssh -F {lab.state.path / 'ssh_config'} production-worker-1\n"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fhirstack_lab.mirror import MIRRORED, SERVICES, make_mirror
-from fhirstack_lab.packages import QUIET, RELEASE, machine_sources
+from fhirstack_lab.packages import QUIET, RELEASE, hosts_sources
 from fhirstack_lab.places import cache_directory
 from fhirstack_lab.run import run
 from fhirstack_lab.say import say
@@ -95,7 +95,7 @@ def make_image() -> Image:
     part = Image(wanted.directory.with_name(f".{wanted.directory.name}.part"))
     part.directory.mkdir()
     sources = part.directory / "sources.list"
-    sources.write_text(machine_sources().text())
+    sources.write_text(hosts_sources().text())
     say("making the base of the hosts; only the first time …")
     _make_base(part.base, sources)
     say("copying packages to the lab's own repository …")

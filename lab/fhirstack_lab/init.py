@@ -55,7 +55,10 @@ def main() -> None:
                 mount("none", f"/sys/fs/cgroup/{name}", _REMOUNT | _BIND)
     mount("none", "/", _SHARED | _RECURSIVE)
     systemd = "/usr/lib/systemd/systemd"
-    os.execv(systemd, [systemd])  # noqa: S606
+    # Where the machine has the old control groups, systemd 257 starts on them only if told so; on
+    # a machine with the new ones the word does nothing. It is an argument, as pid 1 reads the
+    # kernel's command line from its own in a container.
+    os.execv(systemd, [systemd, "SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1"])  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -47,8 +47,11 @@ def described(state: State, count: int | None = None) -> Lab:
     return Lab(state, site, lab_hosts(host_lines(site), scalar(site, "public_address")))
 
 
-def up(state: State, count: int | None) -> Lab:
-    """Make all run; what runs already stays as it is. Raises LabError."""
+def up(state: State, count: int | None, only: list[str] | None = None) -> Lab:
+    """Make all run, or of the site's hosts only those named; what runs already stays as it is.
+
+    Raises LabError.
+    """
     install_tools()
     there = owner()
     if there and there != state:
@@ -57,7 +60,7 @@ def up(state: State, count: int | None) -> Lab:
             f"FHIRSTACK_LAB={there.path} lab/down removes it; there is one on a machine",
         )
     if there and state.complete.exists():
-        return _continue(described(state), count)
+        return _continue(described(state), count, only)
     if leftovers(state):
         say("clearing what an earlier run left")
         clean(state)
@@ -72,36 +75,47 @@ def up(state: State, count: int | None) -> Lab:
         for name, file in ((GRAYLOG, "monitoring.pem"), (ACME, "acme.pem"))
     }
     network.make_router(state.path)
-    say(f"starting {len(lab.hosts)} hosts")
+    chosen = _chosen(lab, only)
+    say(f"starting {len(chosen)} hosts")
 
     def make(host: Host) -> tuple[str, str]:
         public = write_seed(host, state.host(host.name) / "seed", image, authorized, certificates)
         machine.lay_out(host, state, image)
-        machine.power_on(host, state)
+        if host in chosen:
+            machine.power_on(host, state)
         return host.name, public
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         public = dict(pool.map(make, lab.hosts))
     _write_files(lab, public)
-    _new_hosts(lab)
+    _new_hosts(lab, chosen)
     state.complete.write_text(f"{len(lab.hosts)}\n")
     return described(state)
 
 
-def _continue(lab: Lab, count: int | None) -> Lab:
+def _chosen(lab: Lab, only: list[str] | None) -> list[Host]:
+    """Return the hosts to switch on: the lab's own, and of the site's all or those named."""
+    if only is None:
+        return lab.hosts
+    named = [lab.host(name) for name in only]
+    return [host for host in lab.hosts if host.kind != "site" or host in named]
+
+
+def _continue(lab: Lab, count: int | None, only: list[str] | None) -> Lab:
     """Start the hosts that do not run."""
     sites = sum(host.kind == "site" for host in lab.hosts)
     if count is not None and count != sites:
         raise LabError(f"a lab of {sites} hosts is up, not of {count}", "run lab/down first")
-    stopped = [host for host in lab.hosts if not machine.running(host.name)]
+    chosen = _chosen(lab, only)
+    stopped = [host for host in chosen if not machine.running(host.name)]
     for host in stopped:
         say(f"starting {host.name}")
         machine.power_cut(host.name, lab.state)
         machine.power_on(host, lab.state)
-    for name, word in _wait(lab, lab.hosts).items():
+    for name, word in _wait(lab, chosen).items():
         if word != "running":
             say(f"{name} is {word}: see lab/shell {name} systemctl --failed")
-    say(f"all {len(lab.hosts)} hosts are up" + ("" if stopped else ": nothing to do"))
+    say(f"all {len(chosen)} hosts are up" + ("" if stopped else ": nothing to do"))
     return lab
 
 
@@ -128,15 +142,15 @@ def _wait(lab: Lab, hosts: list[Host]) -> dict[str, str]:
         return dict(pool.map(wait, hosts))
 
 
-def _new_hosts(lab: Lab) -> None:
+def _new_hosts(lab: Lab, hosts: list[Host]) -> None:
     """Wait until the hosts have started well and all their ports answer. Raises LabError."""
-    bad = [f"{name} is {word}" for name, word in _wait(lab, lab.hosts).items() if word != "running"]
+    bad = [f"{name} is {word}" for name, word in _wait(lab, hosts).items() if word != "running"]
     if bad:
         raise LabError(
             f"not every host started well: {', '.join(bad)}",
             "see the console.log below " + str(lab.state.path / "hosts"),
         )
-    addresses = [f"{host.address}:{port}" for host in lab.hosts for port in host.ports]
+    addresses = [f"{host.address}:{port}" for host in hosts for port in host.ports]
     _wait_for_ports(ROUTER, addresses)
 
 

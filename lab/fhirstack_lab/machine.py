@@ -15,7 +15,8 @@ from fhirstack_lab.topology import ROUTER, Host
 
 _LIMIT = 90.0
 _CAPABILITIES = "CAP_NET_ADMIN,CAP_IPC_LOCK,CAP_BPF,CAP_PERFMON,CAP_BLOCK_SUSPEND"
-_CALLS = "add_key keyctl bpf @keyring perf_event_open"
+_CALLS = "add_key keyctl bpf @keyring perf_event_open open_by_handle_at"
+"""Ganesha opens files by their handles."""
 _INODES = 2_000_000
 _KUBERNETES = ("containerd", "kubelet", "etcd")
 """Directories of /var/lib that lie on the disk itself: an overlay cannot lie on an overlay."""

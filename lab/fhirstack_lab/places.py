@@ -6,13 +6,16 @@ from pathlib import Path
 
 from fhirstack_lab.say import LabError
 
-PREFIX = "fslab"
-"""Namespaces, links and cgroups of the lab have names that begin so; nothing else has."""
+PREFIX = os.environ.get("FHIRSTACK_LAB_PREFIX") or "fslab"
+"""Namespaces, links and cgroups of the lab have names that begin so; nothing else has.
+
+Another prefix, with another state directory, is another lab beside the first.
+"""
 
 DEFAULT_STATE = "/var/lib/fhirstack-lab"
 CODE = Path(__file__).resolve().parent
 SITE = CODE.parent / "site.yaml"
-OWNER = Path("/run/fhirstack-lab")
+OWNER = Path(f"/run/{PREFIX}-owner")
 """Names the state directory of the lab that is up, and the machine's own limit that it raised.
 
 Gone when the machine restarts, as all of the lab but its state directory is.

@@ -8,6 +8,7 @@ import pytest
 from fhirstack_lab.kernel import cpuinfo, meminfo
 from fhirstack_lab.keys import fingerprint, ssh_config
 from fhirstack_lab.network import bridge_commands, host_commands, link_name
+from fhirstack_lab.packages import of_release
 from fhirstack_lab.places import SITE, State
 from fhirstack_lab.roles import ACME, GRAYLOG, dns_records, role_files
 from fhirstack_lab.say import LabError
@@ -72,7 +73,7 @@ def test_the_site_of_a_run():
     assert '- {name: ann, keys: ["ssh-ed25519 AAAA ann"]}' in site
     for line in site.splitlines():
         if "production-db," in line:
-            assert line.endswith('"12"}, host_key: "SHA256:one"}')
+            assert line.endswith('"13"}, host_key: "SHA256:one"}')
         if line.strip().startswith("bastion"):
             assert line.endswith('host_key: "SHA256:two"}')
 
@@ -147,3 +148,18 @@ def test_a_gateway_keeps_its_address_whatever_host_comes_and_goes():
     made = [line.split() for zone in ZONES for line in bridge_commands(zone) if "bridge" in line]
     addresses = [words[words.index("address") + 1] for words in made]
     assert len(set(addresses)) == len(ZONES)
+
+
+def test_the_hosts_packages_come_from_where_the_machines_own_do():
+    rows = [
+        "Debian|bookworm|https://one.test/debian|main",
+        "Debian|bookworm-security|https://one.test/security|main",
+        "Debian|bookworm|https://one.test/debian|contrib",
+        "Debian|trixie|https://two.test/debian|main",
+        "Other|bookworm|https://three.test|main",
+    ]
+    lines = of_release("\n".join(rows), "bookworm").lines
+    assert [line.partition("https://")[2] for line in lines] == [
+        "one.test/debian trixie main contrib",
+        "one.test/security trixie-security main",
+    ]

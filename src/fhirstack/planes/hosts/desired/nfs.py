@@ -8,6 +8,7 @@ from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.clients import clients
 from fhirstack.planes.hosts.desired.inputs import Inputs
+from fhirstack.planes.hosts.desired.releases import ganesha_asks_for_io_flusher
 from fhirstack.planes.hosts.desired.rpcbind import WITHOUT_RPCBIND
 from fhirstack.planes.hosts.resources import (
     Directory,
@@ -35,7 +36,7 @@ def nfs(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]
     allowed = tuple(str(item.network_address) for item in clients(environment, host, PORT, WRITERS))
     directory = Directory(path=path, mode="0750", owner=ACCOUNT, group=ACCOUNT)
     if environment.storage.server == "ganesha":
-        return (*_ganesha(path, allowed, directory), *WITHOUT_RPCBIND)
+        return (*_ganesha(host, path, allowed, directory), *WITHOUT_RPCBIND)
     return (*_kernel(path, allowed, directory), *WITHOUT_RPCBIND)
 
 
@@ -58,8 +59,11 @@ def _kernel(path: str, allowed: tuple[str, ...], directory: Directory) -> tuple[
     )
 
 
-def _ganesha(path: str, allowed: tuple[str, ...], directory: Directory) -> tuple[Resource, ...]:
-    configuration = File(path="/etc/ganesha/ganesha.conf", content=render_ganesha(path, allowed))
+def _ganesha(
+    host: Host, path: str, allowed: tuple[str, ...], directory: Directory
+) -> tuple[Resource, ...]:
+    content = render_ganesha(path, allowed, asks_for_io_flusher=ganesha_asks_for_io_flusher(host))
+    configuration = File(path="/etc/ganesha/ganesha.conf", content=content)
     packages = (Package(name="nfs-ganesha"), Package(name="nfs-ganesha-vfs"))
     return (
         *packages,
@@ -72,8 +76,13 @@ def _ganesha(path: str, allowed: tuple[str, ...], directory: Directory) -> tuple
     )
 
 
-def render_ganesha(path: str, allowed: tuple[str, ...]) -> str:
-    """Return ``ganesha.conf``: one export, closed to all but the clients that are named."""
+def render_ganesha(path: str, allowed: tuple[str, ...], *, asks_for_io_flusher: bool) -> str:
+    """Return ``ganesha.conf``: one export, closed to all but the clients that are named.
+
+    A server that asks to be an I/O flusher (a precaution for those that are their own clients,
+    which none is here) goes on where it may not be one, as in a container.
+    """
+    flusher = "\n  Allow_Set_Io_Flusher_Fail = true;" if asks_for_io_flusher else ""
     blocks = "".join(
         f"""
   CLIENT {{
@@ -88,7 +97,7 @@ NFS_CORE_PARAM {{
   Protocols = 4;
   NFS_Port = {PORT};
   Enable_NLM = false;
-  Enable_RQUOTA = false;
+  Enable_RQUOTA = false;{flusher}
 }}
 
 NFSV4 {{

@@ -11,6 +11,9 @@ _POSTGRESQL = {
 }
 """The major version that each release packages."""
 
+_GANESHA_4 = {("debian", "12"), ("ubuntu", "24.04")}
+"""Later ones ask to be an I/O flusher, and end where they may not."""
+
 _WITHOUT_PENALTIES = {("debian", "12"), ("ubuntu", "24.04")}
 
 
@@ -29,3 +32,8 @@ def postgresql_version(host: Host) -> str:
 def ssh_has_penalties(host: Host) -> bool:
     """Whether the release's sshd shuts out addresses with failed logins (OpenSSH 9.8)."""
     return (host.os.name, host.os.version) not in _WITHOUT_PENALTIES
+
+
+def ganesha_asks_for_io_flusher(host: Host) -> bool:
+    """Whether the release's NFS-Ganesha asks to be an I/O flusher, and has a setting for it."""
+    return (host.os.name, host.os.version) not in _GANESHA_4
