@@ -142,3 +142,25 @@ def test_a_fault_that_passes_is_tried_again_and_no_other(connections, monkeypatc
         return "reached"
 
     assert ssh.steadily(later) == "reached"
+
+
+def test_a_site_that_cannot_be_written_keeps_its_known_hosts(connections, monkeypatch, cache):
+    """What the site's own file says holds; what is met there is kept in the cache."""
+    connections.prepare()
+    own = connections.known_hosts
+    own.write_text("production-lb ssh-ed25519 AAAA\n")
+    monkeypatch.setattr(ssh.places.os, "access", lambda path, mode: False)
+    connections.prepare()
+    assert cache in connections.directory.parents
+    assert connections.known_hosts.read_text() == own.read_text()
+    assert effective(connections, "production-db")["userknownhostsfile"] == str(
+        connections.known_hosts
+    )
+    target = connections.targets["production-db"]
+    trust.keep(connections, trust.HostKey(target, "production-db ssh-ed25519 BBBB"))
+    own.write_text("production-lb ssh-ed25519 CCCC\n")
+    connections.prepare()
+    assert trust.known(connections) == {
+        "production-lb": "production-lb ssh-ed25519 CCCC",
+        "production-db": "production-db ssh-ed25519 BBBB",
+    }

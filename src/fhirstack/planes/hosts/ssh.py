@@ -18,6 +18,7 @@ from fhirstack.errors import FhirstackError, UnreachableError, UsageError
 from fhirstack.model.base import IpAddress
 from fhirstack.model.host import Role
 from fhirstack.model.site import Environment
+from fhirstack.planes.hosts import place as places
 
 T = TypeVar("T")
 
@@ -77,8 +78,8 @@ class Connections:
 
     @property
     def directory(self) -> Path:
-        """Where what the tool keeps of an environment lies, beside the site file."""
-        return self.site.resolve().parent / ".fhirstack" / self.environment.name
+        """Where what the tool keeps of an environment lies, beside the site file if it can."""
+        return places.place(self.site, self.environment.name)
 
     @property
     def known_hosts(self) -> Path:
@@ -99,6 +100,11 @@ class Connections:
         """Write the configuration. Raises FhirstackError where a path does not serve."""
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.known_hosts.touch(mode=0o644)
+        if self.directory != places.beside(self.site, self.environment.name):
+            held = self.known_hosts.read_text()
+            text = places.known_hosts(self.site, self.environment.name, held)
+            if text != held:
+                self._write(self.known_hosts, text)
         text = render(
             self.environment,
             self.known_hosts,
@@ -107,10 +113,13 @@ class Connections:
             _sockets(),
         )
         if not self.configuration.exists() or self.configuration.read_text() != text:
-            part = self.configuration.with_suffix(f".{os.getpid()}")
-            part.write_text(text)
-            part.chmod(0o600)
-            part.replace(self.configuration)
+            self._write(self.configuration, text)
+
+    def _write(self, path: Path, text: str) -> None:
+        part = path.with_suffix(f".{os.getpid()}")
+        part.write_text(text)
+        part.chmod(0o600)
+        part.replace(path)
 
     def _named(self, path: str | None, key: str) -> Path | None:
         if path is None:

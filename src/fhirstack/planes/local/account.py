@@ -42,17 +42,22 @@ def own_account() -> Account:
     return Account(own.pw_name, own.pw_uid, own.pw_gid)
 
 
-def service_account() -> Account:
+def service_account(*, make: bool = True) -> Account:
     """Return the account for the stack's processes.
 
     It is our own user, but never root (PostgreSQL refuses root, and the others need no such
-    right): root makes the system account ``fhirstack``, which cannot log in, and uses that.
+    right): root makes the system account ``fhirstack``, which cannot log in, and uses that. Who
+    only looks makes none: UnreachableError without it.
     """
     if os.geteuid() != 0:
         return own_account()
     try:
         entry = pwd.getpwnam(SERVICE_ACCOUNT)
     except KeyError:
+        if not make:
+            raise UnreachableError(
+                f"there is no account {SERVICE_ACCOUNT}", remedy="`up` makes what is missing."
+            ) from None
         command = ["useradd", "--system", "--no-create-home", "--user-group"]
         command += ["--home-dir", "/nonexistent", "--shell", "/usr/sbin/nologin", SERVICE_ACCOUNT]
         result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -102,7 +102,7 @@ class Platform:
 
 def open_platform(stack: Stack, *, make: bool = False) -> Platform:
     """Return the platform of a stack; with ``make`` its secrets and certificates are ensured."""
-    owner = service_account()
+    owner = service_account(make=make)
     environment = environment_of(stack)
     if make:
         names = tuple(environment.dns_names.values())
