@@ -47,7 +47,7 @@ def test_a_plan_of_one_role_asks_its_hosts_alone(built):
 def test_what_was_built_serves(built):
     for host, services in {
         "lb": ("haproxy", "chrony", "nftables", "ssh"),
-        "db": ("postgresql@15-main", "redis-server", "prometheus-node-exporter"),
+        "db": ("postgresql@17-main", "redis-server", "prometheus-node-exporter"),
         "nfs": ("nfs-ganesha",),
         "worker-1": ("containerd", "rsyslog"),
         "analytics": ("containerd",),

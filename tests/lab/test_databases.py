@@ -100,7 +100,7 @@ def test_a_service_on_a_node_gets_in_by_tls_and_no_one_else(served):
 
 
 def test_a_server_that_is_not_there_is_told(served):
-    served.shell("db", "systemctl stop postgresql@15-main")
+    served.shell("db", "systemctl stop postgresql@17-main")
     try:
         answer = served("databases", "plan")
         assert answer.code == 3, answer.text
