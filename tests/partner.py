@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import (
     CertificateIssuerPrivateKeyTypes,
-    CertificatePublicKeyTypes,
+    CertificateIssuerPublicKeyTypes,
 )
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
@@ -17,10 +17,22 @@ from cryptography.x509.oid import NameOID
 NOW = datetime.datetime.now(datetime.UTC)
 DAY = datetime.timedelta(days=1)
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=True,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 def signed(
     subject: str,
-    public: CertificatePublicKeyTypes,
+    public: CertificateIssuerPublicKeyTypes,
     issuer: str,
     key: CertificateIssuerPrivateKeyTypes,
     *,
@@ -40,6 +52,12 @@ def signed(
         .not_valid_after(NOW + last * DAY)
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     )
+    # Python's clients are strict since 3.13: who signed is to be named by its key.
+    builder = builder.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False
+    ).add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+    if authority:
+        builder = builder.add_extension(_SIGNS, critical=True)
     if alternatives := [x509.DNSName(name) for name in names]:
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
     return builder.sign(key, hashes.SHA256())
