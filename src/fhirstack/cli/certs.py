@@ -52,7 +52,10 @@ def check(
         )
     else:
         found = _served(file, environment, now)
-        remedy = f"every name must lead to {opened.network.public_address}, with TCP port 80 open"
+        remedy = (
+            f"every name must lead to {opened.network.public_address}, with TCP port 80 open;"
+            f" fhirstack apply -e {environment} --role load-balancer tries again at once"
+        )
     if format == "json":
         print(json.dumps(_as_dict(found), indent=2))
     else:
@@ -127,4 +130,5 @@ def _as_dict(look: Look) -> dict[str, object]:
             for one in look.names
         ],
         "files": list(look.files),
+        "renewal": list(look.renewal),
     }

@@ -60,12 +60,14 @@ class Look:
     place: str
     names: tuple[Provided, ...]
     files: tuple[str, ...] = ()
+    renewal: tuple[str, ...] = ()
+    """What keeps them from being renewed."""
 
     @property
     def problems(self) -> tuple[str, ...]:
         """Everything that must be mended, each with the name or file that it is about."""
         wrong = (f"{one.name}: {one.problem}" for one in self.names if one.problem)
-        return (*wrong, *self.files)
+        return (*wrong, *self.files, *self.renewal)
 
 
 @dataclass

@@ -155,6 +155,16 @@ class Service(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Job(Resource):
+    """A unit of systemd that a timer starts: its last run succeeded."""
+
+    kind = "job"
+    named_by = "name"
+    name: str
+    """With its ending: ``x.service``."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sysctl(Resource):
     """Kernel settings: now, and at boot by a file in /etc/sysctl.d."""
 

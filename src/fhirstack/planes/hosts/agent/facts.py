@@ -8,6 +8,7 @@ A request has the mode ``facts`` and says what to look at; each key may be left 
 - ``urls``: what stands for the internet; ``repositories``: whether to ask those of apt;
 - ``names``: DNS names, asked of the host's own resolvers;
 - ``served``: names whose certificates are asked for at ``https_port`` of the host itself;
+- ``units``: of systemd, whose states are told;
 - ``resolvers``: DNS servers, each asked for ``question``; ``time_servers``: asked for the time.
 
 What the network is asked runs at once, within ``NETWORK_SECONDS`` in all.
@@ -24,6 +25,7 @@ from fhirstack.planes.hosts.agent import facts_machine as machine
 from fhirstack.planes.hosts.agent import facts_network as network
 from fhirstack.planes.hosts.agent.base import STATE, read
 from fhirstack.planes.hosts.agent.facts_ports import listening
+from fhirstack.planes.hosts.agent.jobs import states
 
 NETWORK_SECONDS = 15
 
@@ -59,6 +61,7 @@ def answer(request: "dict[str, Any]") -> "dict[str, Any]":
         "dns": _part(asked, "resolver"),
         "ntp": _part(asked, "time"),
         "served": _part(asked, "served"),
+        "units": states(list(request.get("units", ()))),
     }
 
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from fhirstack.certificates import RENEW_DAYS
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.inputs import Inputs
-from fhirstack.planes.hosts.resources import File, Package, Resource, Service
+from fhirstack.planes.hosts.resources import File, Job, Package, Resource, Service
 from fhirstack.services import edge
 
 UNIT = "fhirstack-acme"
@@ -44,28 +44,49 @@ def acme(environment: Environment, inputs: Inputs) -> tuple[Resource, ...]:
     if not wanted:
         return (Service(name=f"{UNIT}.timer", running=False, enabled=False), *files)
     watch = ("package:lego", *(file.address for file in files))
-    return (Package(name="lego"), *files, Service(name=f"{UNIT}.timer", watch=watch))
+    return (
+        Package(name="lego"),
+        *files,
+        Service(name=f"{UNIT}.timer", watch=watch),
+        Job(name=f"{UNIT}.service"),
+    )
 
 
 def _script(environment: Environment) -> str:
     server = environment.tls.acme_server or LETS_ENCRYPT
     # The address is of no use to ACME but must be there; Let's Encrypt no longer writes to it.
-    email = environment.tls.email or f"hostmaster@{environment.domain}"
+    email = quote(environment.tls.email or f"hostmaster@{environment.domain}")
     state = f"{_STATE}/{re.sub('[^A-Za-z0-9.-]', '_', urlsplit(server).netloc)}"
     names = " ".join(sorted(set(environment.dns_names.values())))
     return f"""\
 #!/bin/sh
 # Gets a certificate for each name, renews it {RENEW_DAYS} days before its end, and has HAProxy
 # read it. A name that fails does not keep the others from theirs.
+#
+# lego knows an account by its address, renews with an account alone that it has registered, and
+# registers it with `run` alone, which gets a certificate. So another address is registered when
+# the next certificate is due: none is spent on it, and none is late for it.
 set -u
 umask 077
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
+registered() {{
+  set -- {state}/accounts/*/{email}/account.json
+  [ -s "$1" ]
+}}
+due() {{
+  ! openssl x509 -in "$1" -noout -checkend {RENEW_DAYS * 86400} >/dev/null
+}}
 changed='' failed=''
 for name in {names}; do
   got="{state}/certificates/$name"
-  if [ -s "$got.crt" ]; then how='renew --no-random-sleep --days {RENEW_DAYS}'; else how=run; fi
+  how=''
+  if [ -s "$got.crt" ] && registered; then
+    how='renew --no-random-sleep --days {RENEW_DAYS}'
+  elif [ ! -s "$got.crt" ] || due "$got.crt"; then
+    how=run
+  fi
   # shellcheck disable=SC2086 # a command and its options
-  if ! lego --server {quote(server)} --email {quote(email)} --accept-tos --path {state} \\
+  if [ -n "$how" ] && ! lego --server {quote(server)} --email {email} --accept-tos --path {state} \\
     --http --http.port {edge.ACME_ADDRESS} --domains "$name" $how; then
     failed="$failed $name"
     continue
