@@ -50,4 +50,4 @@ class Opened:
         with step(f"plan of {len(self.hosts)} hosts"):
             self.connect()
             found = plane.plan(self.connections, self.site.programme, desired)
-        return replace(found, site=drafted.changes(self.drafted, found.changes))
+        return replace(found, site=drafted.changes(self.drafted, found.changes, found.errors))

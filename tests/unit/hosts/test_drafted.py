@@ -23,11 +23,9 @@ def drafted(directory, *roles, where=None):
     return drafting.drafted(directory, where, hosts)
 
 
-def made(found, differ=()):
-    return {
-        change.address: change
-        for change in drafting.changes(found, [Change("hosts", a, Action.UPDATE) for a in differ])
-    }
+def made(found, differ=(), unseen=()):
+    hosts = [Change("hosts", address, Action.UPDATE) for address in differ]
+    return {change.address: change for change in drafting.changes(found, hosts, unseen)}
 
 
 def test_a_first_plan_writes_nothing_and_shows_what_will_be_made(tmp_path):
@@ -170,5 +168,46 @@ def test_a_store_that_was_left_behind_replaces_the_hosts_authority(tmp_path, pat
     assert change.disrupts is replaces
     if replaces:
         assert f"staging-db has {path} of an authority that is not in" in change.reason
+        with pytest.raises(UsageError, match="would be replaced"):
+            drafting.refuse_replacing("staging", told.values(), [])
+
+
+def test_a_host_that_was_not_seen_may_know_another_authority(tmp_path):
+    told = made(drafted(tmp_path), unseen=["staging-db"])
+    assert "staging-db could not be looked at" in told["site/authority:staging"].reason
+    assert told["site/authority:staging"].disrupts
+    # One that has none of its certificates says nothing about it.
+    assert not made(drafted(tmp_path), unseen=["staging-nfs"])["site/authority:staging"].disrupts
+    drafted(tmp_path).store.keep(OWN)
+    assert made(drafted(tmp_path), unseen=["staging-db"]) == {}
+
+
+OWN_FILES = [
+    "/etc/postgresql/15/main/fhirstack.crt",
+    "/etc/redis/fhirstack.crt",
+    "/etc/redis/ca.crt",
+]
+
+
+@pytest.mark.parametrize(
+    ("paths", "replaces"),
+    [
+        # A store that was made anew for other hosts first: the database host knows another.
+        (OWN_FILES, True),
+        # What hands change, and certificates that were renewed.
+        (OWN_FILES[2:], False),
+        (OWN_FILES[:2], False),
+        ([*OWN_FILES[:1], "/etc/redis/users.acl"], False),
+    ],
+)
+def test_hosts_that_know_another_authority_need_leave_too(tmp_path, paths, replaces):
+    drafted(tmp_path, Role.LOAD_BALANCER).store.keep(OWN)
+    drafted(tmp_path).store.keep(OWN)
+    found = drafted(tmp_path)
+    assert found.store.drafts == {}
+    told = made(found, [f"staging-db/file:{path}" for path in paths])
+    assert bool(told) is replaces
+    if replaces:
+        assert "redis-server restarts on staging-db" in told["site/authority:staging"].reason
         with pytest.raises(UsageError, match="would be replaced"):
             drafting.refuse_replacing("staging", told.values(), [])

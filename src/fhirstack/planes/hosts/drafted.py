@@ -64,24 +64,24 @@ def drafted(site_directory: Path, environment: Environment, hosts: Iterable[Host
     return Drafted(found, store)
 
 
-def changes(found: Drafted, hosts: Iterable[Change] = ()) -> tuple[Change, ...]:
-    """Return what `apply` would make in the store; ``hosts``: how the hosts differ.
+def changes(
+    found: Drafted, hosts: Iterable[Change] = (), unseen: Iterable[str] = ()
+) -> tuple[Change, ...]:
+    """Return what `apply` would make in the store.
 
-    An authority that takes the place of another says whom that breaks.
+    ``hosts``: how the hosts differ; ``unseen``: those that could not be looked at. An authority
+    that takes the place of another, in the store or on hosts, says whom that breaks.
     """
     store = found.store
     made = {address: draft.change for address, draft in store.drafts.items()}
-    authority = made.get(store.authority_address)
-    if authority:
-        known = _known_elsewhere(found, hosts) if authority.action is Action.CREATE else ""
-        reason = known or authority.reason
-        if reason:
-            made[authority.address] = replace(
-                authority,
-                action=Action.UPDATE,
-                reason=f"{reason}. {_broken(found)}",
-                disrupts=True,
-            )
+    address = store.authority_address
+    mine = made.get(address)
+    reason = mine.reason if mine else ""
+    if not reason:
+        reason = _known_elsewhere(found, hosts, unseen, new=mine is not None)
+    if reason:
+        reason = f"{reason}. {_broken(found)}"
+        made[address] = Change("site", address, Action.UPDATE, reason=reason, disrupts=True)
     return tuple(made.values())
 
 
@@ -97,31 +97,45 @@ def refuse_replacing(environment: str, made: Iterable[Change], allowed: Iterable
             raise UsageError(
                 f"would be replaced: {change.reason} Nothing was changed",
                 where=change.address,
-                remedy="if the site is wrong, or secrets/ is another machine's: mend that; if it"
-                f" is meant, give those clients the new authority after: {OPTION} {environment}",
+                remedy="Is the site wrong, or secrets/ another machine's? Mend that. If it is"
+                f" meant, give those clients the new authority:\n  {OPTION} {environment}",
             )
 
 
-def _known_elsewhere(found: Drafted, hosts: Iterable[Change]) -> str:
-    """Return where hosts have certificates of an authority that the store does not have."""
+def _known_elsewhere(
+    found: Drafted, hosts: Iterable[Change], unseen: Iterable[str], *, new: bool
+) -> str:
+    """Return which host has certificates of an authority that the store does not have.
+
+    ``new``: the store has none yet. Otherwise one file that differs was changed by a hand; where
+    all of them do, the authority is another.
+    """
     differ = {change.address for change in hosts if change.action is Action.UPDATE}
-    for host, resource in found.pending:
-        if (
-            isinstance(resource, File)
-            and not resource.initial
-            and "BEGIN CERTIFICATE" in (resource.content or "")
-            and f"{host}/{resource.address}" in differ
-        ):
+    for host, resources in found.desired.items():
+        held = [
+            one
+            for one in resources
+            if isinstance(one, File) and not one.initial and one.content in found.store.issued
+        ]
+        other = [one.path for one in held if f"{host}/{one.address}" in differ]
+        if other and (new or len(other) == len(held)):
             return (
-                f"{host} has {resource.path} of an authority that is not in"
+                f"{host} has {other[0]} of an authority that is not in"
                 f" {found.store.directory}: was it made on another machine?"
             )
+        if new and held and host in unseen:
+            return f"{host} could not be looked at, and may know another authority"
     return ""
 
 
 def _broken(found: Drafted) -> str:
     """Tell which services and which clients another authority interrupts."""
-    held = {(host, resource.address) for host, resource in found.pending}
+    held = {(host, resource.address) for host, resource in found.pending} or {
+        (host, one.address)
+        for host, resources in found.desired.items()
+        for one in resources
+        if isinstance(one, File) and not one.initial and one.content in found.store.issued
+    }
     words = []
     for host, resources in found.desired.items():
         for one in resources:

@@ -79,6 +79,8 @@ class Store:
         self.environment = environment
         self.now = now
         self.drafts: dict[str, Draft] = {}
+        self.issued: set[str] = set()
+        """The certificates that were asked for, as PEM text: the authority's, and its own alone."""
         self._authority: Pair | None = None
         self._needs = authority.wanted(environment)
 
@@ -120,7 +122,9 @@ class Store:
 
     def public(self) -> str:
         """Return the authority's certificate, for clients."""
-        return self.authority().public.decode()
+        text = self.authority().public.decode()
+        self.issued.add(text)
+        return text
 
     def certificate(self, purpose: str) -> Certificate:
         """Return a purpose's certificate, drafted where none is there that serves.
@@ -137,7 +141,9 @@ class Store:
             new = authority.signed(signer, need, self.now)
             self._draft(f"site/certificate:{purpose}", path, new, text, reason)
             text = new
-        return authority.as_certificate(purpose, text)
+        found = authority.as_certificate(purpose, text)
+        self.issued.add(found.chain)
+        return found
 
     def _draft(
         self,
