@@ -2,6 +2,7 @@
 
 import datetime
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,7 @@ from fhirstack.cli.options import (
 from fhirstack.errors import CheckFailedError, UsageError
 from fhirstack.model.host import Role
 from fhirstack.planes.hosts import authority, provided, served
+from fhirstack.planes.hosts.inputs import store_of
 from fhirstack.planes.hosts.provided import Look
 from fhirstack.planes.local.account import own_account
 
@@ -56,6 +58,10 @@ def check(
             f"every name must lead to {opened.network.public_address}, with TCP port 80 open;"
             f" fhirstack apply -e {environment} --role load-balancer tries again at once"
         )
+    own = store_of(file.resolve().parent, opened).due()
+    found = replace(found, renewal=(*found.renewal, *own))
+    if own:
+        remedy += f"; fhirstack apply -e {environment} renews the servers' own"
     if format == "json":
         print(json.dumps(_as_dict(found), indent=2))
     else:

@@ -27,6 +27,10 @@ while [ $# -gt 0 ]; do
   shift
 done
 account="$state/accounts/acme.example.org/$email"
+if grep -qs unknown "$account/account.json"; then
+  echo "acme: error: 400 :: urn:ietf:params:acme:error:accountDoesNotExist :: unknown" >&2
+  exit 1
+fi
 if [ "$how" = renew ] && [ ! -e "$account/account.json" ]; then exit 1; fi
 mkdir -p "$account" "$state/certificates"
 echo '{{}}' >"$account/account.json"
@@ -131,6 +135,22 @@ def test_a_changed_contact_renews_on(tmp_path, known, left, asked):
     got = {f"{name}.pem" for name, how in asked if how == "run"}
     assert {name for name in after if after[name] != before.get(name)} == got
     assert after.keys() == {f"{name}.pem" for name in NAMES}
+
+
+def test_an_account_that_the_server_forgot_is_registered_anew(tmp_path):
+    machine = Machine(tmp_path, "ops@example.org")
+    machine.registered("ops@example.org")
+    account = machine.state / "accounts/acme.example.org/ops@example.org/account.json"
+    account.write_text('"unknown"')
+    for name in NAMES:
+        machine.has(name, 20)
+    assert machine.run() == (
+        0,
+        [(NAMES[0], "renew"), (NAMES[0], "run"), *((name, "renew") for name in NAMES[1:])],
+    )
+    # Its key is kept.
+    (aside,) = machine.state.glob("unknown-*/account.json")
+    assert aside.read_text() == '"unknown"'
 
 
 def test_a_renewal_that_fails_is_the_units_failure(tmp_path):

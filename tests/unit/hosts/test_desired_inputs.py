@@ -63,6 +63,8 @@ def test_only_what_is_asked_for_is_made(tmp_path):
     store = store_of(tmp_path, environment())
     found = inputs_for(tmp_path, environment(), store)
     assert store.drafts == {}
+    # Before the first apply nothing ends.
+    assert store_of(tmp_path, environment()).due() == ()
     assert set(found.secrets) == set(catalogue.SECRETS)
     found.secrets["redis-admin"]
     assert list(store.drafts) == ["site/secret:redis-admin"]
@@ -99,8 +101,15 @@ def test_they_are_renewed_before_their_end_under_the_same_authority(tmp_path):
     assert store.drafts.keys() == {f"site/certificate:{purpose}" for purpose in before}
     assert not any(draft.replaces for draft in store.drafts.values())
     assert all("it ends on" in draft.reason for draft in store.drafts.values())
+    assert "PRIVATE" not in repr(store.drafts)
+    due = Store(tmp_path, environment(), NOW).due()
+    assert [one.partition(": it ends on ")[0] for one in due] == [
+        "certificate:postgresql",
+        "certificate:redis",
+    ]
     store.keep(OWN)
     assert drafted(tmp_path)[0] == after
+    assert Store(tmp_path, environment(), NOW).due() == ()
     # What was there before is somewhere still.
     assert set(old.values()) <= set(content(tmp_path).values())
 

@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,7 +36,7 @@ class Draft:
     address: str
     path: Path
     content: Secret
-    before: str | None = None
+    before: str | None = field(default=None, repr=False)
     """What is there now, which goes into ``replaced``; None where nothing is."""
     reason: str = ""
     replaces: bool = False
@@ -158,6 +158,13 @@ class Store:
         self.drafts[address] = Draft(
             address, path, Secret(content), before, reason, replaces and before is not None
         )
+
+    def due(self) -> tuple[str, ...]:
+        """Return what of the servers' own certificates ends, or no longer fits, and why."""
+        for purpose in authority.DATABASE_PURPOSES:
+            self.certificate(purpose)
+        held = (draft for draft in self.drafts.values() if draft.before is not None)
+        return tuple(f"{draft.address.removeprefix('site/')}: {draft.reason}" for draft in held)
 
     def keep(self, owner: Account) -> None:
         """Write what was drafted; what it replaces is kept in ``replaced``.

@@ -65,7 +65,8 @@ def _script(environment: Environment) -> str:
 #
 # lego knows an account by its address, renews with an account alone that it has registered, and
 # registers it with `run` alone, which gets a certificate. So another address is registered when
-# the next certificate is due: none is spent on it, and none is late for it.
+# the next certificate is due: none is spent on it, and none is late for it. An account that the
+# server does not know any more is put aside, and another registered.
 set -u
 umask 077
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -76,6 +77,24 @@ registered() {{
 due() {{
   ! openssl x509 -in "$1" -noout -checkend {RENEW_DAYS * 86400} >/dev/null
 }}
+ask() {{
+  lego --server {quote(server)} --email {email} --accept-tos --path {state} \\
+    --http --http.port {edge.ACME_ADDRESS} --domains "$@" >"$said" 2>&1
+  set -- $?
+  cat "$said" >&2
+  return "$1"
+}}
+get() {{
+  # shellcheck disable=SC2086 # a command and its options
+  ask "$1" $2 && return
+  grep -q 'acme:error:accountDoesNotExist' "$said" || return 1
+  for account in {state}/accounts/*/{email}; do
+    mv "$account" "{state}/unknown-$(date +%s)" || return 1
+  done
+  ask "$1" run
+}}
+said=$(mktemp) || exit 1
+trap 'rm -f "$said"' EXIT
 changed='' failed=''
 for name in {names}; do
   got="{state}/certificates/$name"
@@ -85,9 +104,7 @@ for name in {names}; do
   elif [ ! -s "$got.crt" ] || due "$got.crt"; then
     how=run
   fi
-  # shellcheck disable=SC2086 # a command and its options
-  if [ -n "$how" ] && ! lego --server {quote(server)} --email {email} --accept-tos --path {state} \\
-    --http --http.port {edge.ACME_ADDRESS} --domains "$name" $how; then
+  if [ -n "$how" ] && ! get "$name" "$how"; then
     failed="$failed $name"
     continue
   fi
