@@ -10,6 +10,7 @@ import stat
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +20,7 @@ from fhirstack.model.base import IpAddress
 from fhirstack.model.host import Role
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts import place as places
+from fhirstack.planes.hosts import ssh_settings
 
 T = TypeVar("T")
 
@@ -124,10 +126,13 @@ class Connections:
     def _named(self, path: str | None, key: str) -> Path | None:
         if path is None:
             return None
-        found = self.site.resolve().parent / Path(path).expanduser()
-        if not found.exists():
+        try:
+            found = self.site.resolve().parent / Path(path).expanduser()
+        except RuntimeError:
+            found = Path(path)  # Whose home it is cannot be told: there is no such file.
+        if not found.is_file():
             raise UsageError(
-                f"access.{key}: there is no {found}",
+                f"access.{key}: there is no file {found}",
                 where=str(self.site),
                 remedy="name a file that is there; paths are relative to the site file",
             )
@@ -204,12 +209,21 @@ def _ssh(connections: Connections, name: str) -> None:
         raise failure(connections, name, done.returncode, done.stderr)
 
 
+_SHOWN = 8
+"""Lines of what ssh said that are shown: the last is often not the one that tells."""
+
+
 def failure(connections: Connections, name: str, code: int, said: str) -> FhirstackError:
-    """Turn what ssh said into an error that names the machine on the way, and the remedy."""
-    text = "\n".join(line for line in said.splitlines() if line.strip())
-    last = text.splitlines()[-1] if text else "the connection was lost"
+    """Turn what ssh said into an error that names the machine on the way, and the remedy.
+
+    All that ssh said stands below it, up to a few lines.
+    """
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    text = "\n".join(lines)
+    last = lines[-1] if lines else "the connection was lost"
     environment = connections.environment.name
     way = " → ".join(target.name for target in chain(connections.targets, name))
+    where = f"{name} (by {way})"
     for sign, what, remedy in (
         (
             "REMOTE HOST IDENTIFICATION HAS CHANGED",
@@ -222,6 +236,12 @@ def failure(connections: Connections, name: str, code: int, said: str) -> Fhirst
             f"`fhirstack trust -e {environment}`, or write `host_key` in the site",
         ),
         (
+            "Too many authentication failures",
+            "SSH was offered so many keys that it hung up before the right one",
+            "name the key in access.identity (its .pub file where an agent holds it): it alone is"
+            " offered then",
+        ),
+        (
             "Permission denied",
             "SSH lets nobody in with the keys that were offered",
             "check access.user and access.identity, and `ssh-add -l`",
@@ -231,13 +251,24 @@ def failure(connections: Connections, name: str, code: int, said: str) -> Fhirst
             "the machine before it does not forward to it",
             "the load balancer's sshd must allow TCP forwarding to its hosts",
         ),
+        (
+            "refused by peer",
+            "the machine before it does not forward to it",
+            "its sshd must allow forwarding to this host and port: one that is new to the site is"
+            " unknown there until the load balancer is applied",
+        ),
+        (
+            "onfiguration option",
+            "ssh cannot read its configuration",
+            "mend the file and line that ssh names below",
+        ),
     ):
         if sign in text:
-            return UnreachableError(what, where=f"{name} (by {way})", remedy=f"{remedy}\n  {last}")
+            told = "".join(f"\n  {line}" for line in lines[-_SHOWN:])
+            return UnreachableError(what, where=where, remedy=remedy + told)
     kind = PassingError if any(sign in last for sign in _PASSING) else UnreachableError
-    return kind(
-        last, where=f"{name} (by {way})", remedy=f"try: fhirstack ssh -e {environment} {name}"
-    )
+    before = "".join(f"\n  {line}" for line in lines[-_SHOWN:-1])
+    return kind(last, where=where, remedy=f"try: fhirstack ssh -e {environment} {name}{before}")
 
 
 def render(
@@ -259,23 +290,20 @@ def render(
             f"Host {target.name} {target.address}",
             f"  HostName {target.address}",
             f"  HostKeyAlias {target.name}",
+            "  Port 22",
             f"  User {target.user}",
         ]
         if target.through:
             lines.append(f"  ProxyJump {known[target.through].address}")
         if identity:
-            lines.append(f'  IdentityFile "{identity}"')
+            lines += [f'  IdentityFile "{identity}"', "  IdentitiesOnly yes"]
+            if not ssh_settings.needs_agent(identity):
+                # An agent's keys come before a file's, whatever their order here.
+                lines.append("  IdentityAgent none")
         lines += [
+            *ssh_settings.lines(),
             f'  UserKnownHostsFile "{known_hosts}"',
-            "  GlobalKnownHostsFile /dev/null",
-            "  StrictHostKeyChecking yes",
-            "  UpdateHostKeys no",
-            "  CheckHostIP no",
-            "  ForwardAgent no",
             f"  ConnectTimeout {CONNECT_SECONDS}",
-            "  ServerAliveInterval 10",
-            "  ServerAliveCountMax 3",
-            "  ControlMaster auto",
             f'  ControlPath "{sockets}/%C"',
             f"  ControlPersist {PERSIST_SECONDS}",
         ]
@@ -290,14 +318,39 @@ def render(
     )
 
 
+_SOCKET_BYTES = 108 - 1 - len("/" + 40 * "x" + "." + 16 * "x")
+"""Of a directory for sockets: their paths have 108 bytes at most, and ssh adds to the digest that
+names one while it is made."""
+
+
 def _sockets() -> Path:
-    """Return a private directory with a short path: sockets' paths have 108 bytes at most."""
-    base = os.environ.get("XDG_RUNTIME_DIR")
-    path = Path(base) / "fhirstack" if base else Path(f"/tmp/fhirstack-{os.geteuid()}")  # noqa: S108
-    path.mkdir(mode=0o700, exist_ok=True)
-    found = path.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
-        raise UnreachableError(
-            "is not a private directory of yours", where=str(path), remedy=f"remove {path}"
-        )
-    return path
+    """Return a private directory with a short path, the first of a few that serves.
+
+    Raises UnreachableError where none does.
+    """
+    user = os.geteuid()
+    places = [Path(f"/tmp/fhirstack-{user}{end}") for end in ("", "-2", "-3")]  # noqa: S108
+    base = os.environ.get("XDG_RUNTIME_DIR", "")
+    if base.startswith("/") and _is_own(Path(base)):
+        places.insert(0, Path(base) / "fhirstack")
+    for place in places:
+        if len(os.fsencode(place)) > _SOCKET_BYTES:
+            continue
+        with suppress(OSError):
+            place.mkdir(mode=0o700, exist_ok=True)
+        if _is_own(place, private=True):
+            return place
+    raise UnreachableError(
+        "none of these is a directory that only you can enter",
+        where=", ".join(map(str, places)),
+        remedy=f"remove {places[-1]}, or set XDG_RUNTIME_DIR to a directory of yours",
+    )
+
+
+def _is_own(path: Path, *, private: bool = False) -> bool:
+    try:
+        found = path.lstat()
+    except OSError:
+        return False
+    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+    return own and not (private and found.st_mode & 0o077)
