@@ -106,6 +106,9 @@ def test_a_store_that_was_left_behind_is_not_made_anew_over_hosts_that_know_it(s
     answer = settled("apply", "--yes", "--host", "production-db", site=site)
     assert answer.code == 2, answer.text
     assert "of an authority that is not in" in " ".join(answer.err.split())
+    answer = settled("databases", "apply", "--yes", site=site)
+    assert answer.code == 2, answer.text
+    assert "made on another machine?" in " ".join(answer.err.split())
     assert not (site.parent / "secrets").exists()
     assert settled.drift() == {}
 

@@ -26,6 +26,7 @@ from fhirstack.model.host import Role
 from fhirstack.page.database import with_replicas
 from fhirstack.planes import databases
 from fhirstack.planes.databases import remote
+from fhirstack.planes.hosts import passwords
 from fhirstack.planes.hosts.inputs import inputs_for, store_of
 from fhirstack.planes.hosts.store import Store
 from fhirstack.planes.local.account import own_account
@@ -69,6 +70,7 @@ def apply(
         todo = effective(found)
         if not todo:
             return
+        passwords.refuse_strange(environment, store, found)
         if not yes:
             need_terminal("look at the plan, then add --yes")
             if not typer.confirm(f"Make these {len(todo)} changes?", err=True):
@@ -108,8 +110,7 @@ def _planned(file: Path, name: str) -> Iterator[tuple[list[Change], Store]]:
         try:
             with connection:
                 found = databases.plan(connection, desired, secrets, server.open, unused)
-                made = [draft.change for draft in store.drafts.values()]
-                yield [*made, *found], store
+                yield [*passwords.made(store, desired, found), *found], store
         except psycopg.Error as error:
             raise UnreachableError(
                 f"its PostgreSQL refused, or was lost: {error}".strip(),

@@ -207,6 +207,31 @@ def test_who_looks_changes_nothing(place, before, read_only):
     assert not others, "\n".join(f"{words}: {code}\n{said}" for words, code, said in others)
 
 
+def declined(place, words):
+    """Run a command at a terminal at which a person says no; return its exit code."""
+    person, terminal = os.openpty()
+    os.write(person, b"n\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "fhirstack", *words],
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=place / "site",
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[2] / "src")},
+    ) as process:
+        said, _ = process.communicate()
+    os.close(person)
+    os.close(terminal)
+    assert b"Make these changes on 0 hosts, and the 9 in secrets/?" in said
+    return process.returncode
+
+
+def test_an_apply_that_is_declined_makes_nothing(place):
+    there = digests(place / "site", leave=(".fhirstack",))
+    assert declined(place, ["apply", *E, *TWO]) == 1
+    assert digests(place / "site", leave=(".fhirstack",)) == there
+
+
 def test_an_apply_that_is_not_allowed_makes_nothing(place):
     site = place / "site"
     there = digests(site, leave=(".fhirstack",))

@@ -90,6 +90,11 @@ class Store:
         return tuple(self._needs)
 
     @property
+    def is_new(self) -> bool:
+        """Whether nothing was ever made here for the environment's hosts."""
+        return not (self.directory / "tls" / authority.NAME).exists()
+
+    @property
     def authority_address(self) -> str:
         """The authority's name in plans."""
         return f"site/authority:{self.environment.name}"
