@@ -172,6 +172,16 @@ def test_a_store_that_was_left_behind_replaces_the_hosts_authority(tmp_path, pat
             drafting.refuse_replacing("staging", told.values(), [])
 
 
+def test_an_apply_with_leave_that_was_cut_off_says_what_is_left(tmp_path):
+    drafted(tmp_path).store.keep(OWN)
+    other = changed(domain="other.example.net")
+    drafted(tmp_path, where=other).store.keep(OWN)
+    told = made(drafted(tmp_path, where=other), [f"staging-db/file:{path}" for path in OWN_FILES])
+    assert told["site/authority:staging"].reason.startswith(
+        "staging-db still has /etc/postgresql/15/main/fhirstack.crt of the authority that was repl"
+    )
+
+
 def test_a_host_that_was_not_seen_may_know_another_authority(tmp_path):
     told = made(drafted(tmp_path), unseen=["staging-db"])
     assert "staging-db could not be looked at" in told["site/authority:staging"].reason

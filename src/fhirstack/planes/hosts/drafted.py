@@ -119,6 +119,8 @@ def _known_elsewhere(
         ]
         other = [one.path for one in held if f"{host}/{one.address}" in differ]
         if other and (new or len(other) == len(held)):
+            if found.store.has_replaced:
+                return f"{host} still has {other[0]} of the authority that was replaced"
             return (
                 f"{host} has {other[0]} of an authority that is not in"
                 f" {found.store.directory}: was it made on another machine?"

@@ -26,6 +26,7 @@ from fhirstack.planes.local.account import Account, make_directory, write_file
 from fhirstack.planes.plane import Action, Change
 from fhirstack.secret import Secret
 
+REPLACED = "replaced"
 T = TypeVar("T")
 
 
@@ -93,6 +94,11 @@ class Store:
     def is_new(self) -> bool:
         """Whether nothing was ever made here for the environment's hosts."""
         return not (self.directory / "tls" / authority.NAME).exists()
+
+    @property
+    def has_replaced(self) -> bool:
+        """Whether an earlier authority is kept."""
+        return any((self.directory / REPLACED).glob(f"{Path(authority.NAME).stem}-*"))
 
     @property
     def authority_address(self) -> str:
@@ -197,7 +203,7 @@ class Store:
 
     def _put_aside(self, draft: Draft, owner: Account) -> None:
         content = (draft.before or "").encode()
-        place = self.directory / "replaced"
+        place = self.directory / REPLACED
         make_directory(place, owner)
         name = f"{draft.path.stem}-{hashlib.sha256(content).hexdigest()[:12]}{draft.path.suffix}"
         write_file(place / name, content, owner)
