@@ -1,7 +1,7 @@
 """Hosts and the network around them."""
 
 from enum import StrEnum
-from ipaddress import ip_network
+from ipaddress import IPv4Network
 from typing import Literal
 
 from pydantic import Field
@@ -10,9 +10,11 @@ from fhirstack.model.base import IpAddress, IpNetwork, Model
 from fhirstack.model.types import (
     Fingerprint,
     Identifier,
+    Ipv4Network,
     Ipv6Address,
     Ipv6Network,
     Name,
+    Port,
     Size,
     Version,
 )
@@ -21,9 +23,10 @@ LATEST_UBUNTU_LTS = "26.04"
 """The page asks for the "latest LTS version": Ubuntu 26.04 of April 2026, until 28.04."""
 
 
-POD_NETWORK = ip_network("10.244.0.0/16")
-SERVICE_NETWORK = ip_network("10.96.0.0/12")
-"""Kubernetes' own ranges; the second is kubeadm's default. Hosts lie outside of both."""
+POD_NETWORK = IPv4Network("10.244.0.0/16")
+SERVICE_NETWORK = IPv4Network("10.96.0.0/12")
+"""Kubernetes' own ranges, unless the site says others; the second is kubeadm's default. Hosts lie
+outside of both."""
 
 
 class Role(StrEnum):
@@ -119,6 +122,19 @@ class VantagePoint(Model):
         return (self.address, self.address6) if self.address6 else (self.address,)
 
 
+class Proxy(Model):
+    """Where outgoing HTTP and HTTPS go, instead of to the internet itself."""
+
+    address: IpAddress = Field(description="The proxy's address", examples=["10.0.0.8"])
+    port: Port = Field(description="Its port, for plain HTTP and CONNECT", examples=[3128])
+
+    @property
+    def url(self) -> str:
+        """How programs are told of it. A proxy that asks for a password cannot be used."""
+        host = f"[{self.address}]" if self.address.version == 6 else str(self.address)
+        return f"http://{host}:{self.port}"
+
+
 class Network(Model):
     """What lies around and between the hosts."""
 
@@ -156,6 +172,17 @@ class Network(Model):
     )
     mail_servers: tuple[IpAddress, ...] = Field(
         default=(), description="Where Keycloak and Superset hand over mail; none: no mail"
+    )
+    proxy: Proxy | None = Field(
+        default=None,
+        description="The proxy for outgoing HTTP and HTTPS; none: hosts reach the internet",
+        examples=["{address: 10.0.0.8, port: 3128}"],
+    )
+    pod_network: Ipv4Network = Field(
+        default=POD_NETWORK, description="The cluster's addresses for pods"
+    )
+    service_network: Ipv4Network = Field(
+        default=SERVICE_NETWORK, description="The cluster's addresses for services"
     )
     vantage_points: tuple[VantagePoint, ...] = Field(
         default=(), description="Machines outside, from which the firewall is tried"

@@ -6,7 +6,7 @@ was expected (``kind``) and what to write (``write``): the loader prints both.
 
 import re
 from collections.abc import Callable
-from ipaddress import IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -173,6 +173,21 @@ def _ipv6_network(value: object) -> IPv6Network:
     return network
 
 
+def _ipv4_network(value: object) -> IPv4Network:
+    try:
+        network = ip_network(value) if isinstance(value, str | IPv4Network) else None
+    except ValueError:
+        network = None
+    if not isinstance(network, IPv4Network):
+        raise _form("an IPv4 network", "an address and a prefix length, such as 10.244.0.0/16")
+    return network
+
+
+Ipv4Network = Annotated[
+    IPv4Network,
+    BeforeValidator(_ipv4_network),
+    WithJsonSchema({"type": "string", "format": "ipv4network", "examples": ["10.244.0.0/16"]}),
+]
 Ipv6Address = Annotated[
     IPv6Address,
     BeforeValidator(_ipv6_address),

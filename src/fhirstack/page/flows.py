@@ -5,7 +5,7 @@ and zones. Here they become pairs of hosts with addresses, from which a firewall
 the way of a packet is judged.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address, ip_network
@@ -97,15 +97,34 @@ def host_flows(environment: Environment, requirement: Requirement) -> tuple[Host
             source,
             destination,
             flow.protocol,
-            flow.ports,
+            ports,
             (requirement.id,),
             requirement.addition,
         )
         for flow in requirement.flows
         for source in endpoints(environment, flow.source)
-        for destination in endpoints(environment, flow.destination)
+        for destination, ports in _destinations(environment, flow)
         if source.name != destination.name
     )
+
+
+def _destinations(
+    environment: Environment, flow: Flow
+) -> Iterator[tuple[Endpoint, tuple[str, ...]]]:
+    """Yield the ends that accept a flow, and on which ports they do.
+
+    Where the site has a proxy, what would go out to anywhere by HTTP or HTTPS goes to it alone.
+    """
+    proxy = environment.network.proxy
+    for end in endpoints(environment, flow.destination):
+        if proxy and end.role is None and end.networks == _ANYWHERE and _is_web(flow):
+            yield Endpoint("proxy", _networks([proxy.address])), (str(proxy.port),)
+        else:
+            yield end, flow.ports
+
+
+def _is_web(flow: Flow) -> bool:
+    return flow.protocol == "tcp" and bool(flow.ports) and {*flow.ports} <= {"80", "443"}
 
 
 def endpoints(environment: Environment, zone: str) -> tuple[Endpoint, ...]:

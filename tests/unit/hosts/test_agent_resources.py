@@ -31,11 +31,12 @@ from fhirstack.planes.hosts.agent import (
     nftables,
     packages,
     postgresql,
+    resolvers,
 )
 
 CASES = Path(__file__).parents[2] / "cases" / "hosts"
 KINDS = {cls.kind: cls for cls in resources.Resource.__subclasses__()}
-MODULES = (accounts, exports, files, kernel, mounts, nftables, packages, postgresql)
+MODULES = (accounts, exports, files, kernel, mounts, nftables, packages, postgresql, resolvers)
 
 
 class Host:

@@ -12,6 +12,7 @@ from fhirstack.model.load import parse_site
 from fhirstack.model.site import Environment, Site
 from fhirstack.model.template import site_template
 from fhirstack.page.checks import run_checks
+from fhirstack.page.checks.network import cluster_ranges
 from fhirstack.page.database import Budget, budget
 from fhirstack.page.requirements import How, Severity, requirements
 from fhirstack.page.results import CheckResult, Verdict, exit_code
@@ -194,3 +195,20 @@ def test_what_a_site_accepts_is_a_warning_and_its_reason_is_told() -> None:
     assert judged.verdict is Verdict.WARNING
     assert judged.evidence.endswith("Accepted: one machine fewer by contract")
     assert found["host.worker.count", "staging"].verdict is Verdict.FAILED
+
+
+@pytest.mark.parametrize(
+    ("network", "evidence"),
+    [
+        ({"pod_network": "10.30.0.0/16"}, "overlaps with pods (10.30.0.0/16)"),
+        ({"service_network": "10.244.128.0/20"}, "pods (10.244.0.0/16) and services"),
+        ({"proxy": {"address": "10.100.0.8", "port": 3128}}, "10.100.0.8 (the proxy) lies in"),
+        ({"resolvers": ["10.244.0.53"]}, "10.244.0.53 (a resolver) lies in the network of pods"),
+    ],
+)
+def test_the_clusters_ranges_lie_apart_from_all_that_is_reached(network, evidence):
+    values = SITE.environments["production"].model_dump()
+    values["network"] |= network
+    finding = cluster_ranges(SITE, Environment.model_validate(values))
+    assert finding.verdict is Verdict.FAILED
+    assert evidence in finding.evidence

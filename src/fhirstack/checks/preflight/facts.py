@@ -95,6 +95,9 @@ class Facts(_Part):
     time_services: tuple[str, ...]
     resolvers: tuple[str, ...]
     proxies: tuple[str, ...] = ()
+    """The schemes of what was asked by a proxy."""
+    own_proxies: dict[str, str] = {}
+    """The host's own, by scheme, as they are before an apply."""
     repositories: dict[str, Told]
     urls: dict[str, Told]
     names: dict[str, Told]

@@ -83,9 +83,7 @@ def dns_names(seen: Seen, _: Host, facts: Facts) -> Finding:
         return judge(problems, "", f"give each name the record {' and '.join(wanted)}")
     if unknown:
         return skipped(f"the resolvers do not answer for {', '.join(unknown)}")
-    return ok(
-        f"{len(facts.names)} names have {' and '.join(wanted)}, asked {', '.join(facts.resolvers)}"
-    )
+    return ok(f"{len(facts.names)} names have {' and '.join(wanted)}, asked {', '.join(facts.dns)}")
 
 
 def _wrong(name: str, found: dict[str, list[str]], records: dict[str, list[str]]) -> Iterator[str]:

@@ -24,6 +24,7 @@ def request(environment: Environment, host: Host) -> dict[str, Any]:
         "ports": [[row.protocol, row.first, row.last] for row in wanted(environment, host.role)],
         "urls": list(INTERNET),
         "repositories": True,
+        "proxy": network.proxy.url if network.proxy else None,
         "names": names if host.role is Role.LOAD_BALANCER else [],
         "question": names[0] if names else environment.domain,
         "resolvers": [str(address) for address in network.resolvers],

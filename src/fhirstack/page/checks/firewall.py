@@ -127,6 +127,7 @@ def zones(_: Site, environment: Environment) -> Finding:
         "a resolver": network.resolvers,
         "a time server": network.time_servers,
         "a mail server": network.mail_servers,
+        "the proxy": (network.proxy.address,) if network.proxy else (),
     }
     problems = [
         f"{address} is {host.name} and also {what}"

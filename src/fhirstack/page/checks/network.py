@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
 from fhirstack.model.base import IpAddress
-from fhirstack.model.host import POD_NETWORK, SERVICE_NETWORK, Role
+from fhirstack.model.host import Role
 from fhirstack.model.site import Environment, Site
 from fhirstack.page.checks.registry import check
 from fhirstack.page.matrix import matrix
@@ -60,13 +60,34 @@ def cluster_network(_: Site, environment: Environment) -> Finding:
 @check("network.cluster-ranges")
 def cluster_ranges(_: Site, environment: Environment) -> Finding:
     """Check that the cluster network is apart from the addresses of pods and services."""
-    network = environment.network.cluster_network
+    around = environment.network
+    network, pods, services = around.cluster_network, around.pod_network, around.service_network
     problems = [
         f"{network} overlaps with {kind} ({taken})"
-        for kind, taken in (("pods", POD_NETWORK), ("services", SERVICE_NETWORK))
+        for kind, taken in (("pods", pods), ("services", services))
         if network.overlaps(taken)
     ]
-    return judge(problems, f"{network} beside {POD_NETWORK} and {SERVICE_NETWORK}")
+    if pods.overlaps(services):
+        problems.append(f"the networks of pods ({pods}) and services ({services}) overlap")
+    problems += [
+        f"{address} ({what}) lies in the network of {kind} ({taken})"
+        for kind, taken in (("pods", pods), ("services", services))
+        for what, addresses in _around(environment)
+        for address in addresses
+        if address in taken
+    ]
+    return judge(problems, f"{network} beside {pods} and {services}")
+
+
+def _around(environment: Environment) -> Iterator[tuple[str, tuple[IpAddress, ...]]]:
+    """Yield what hosts must reach: an address of the cluster's own would hide it from pods."""
+    network = environment.network
+    yield "a host", tuple(host.address for host in environment.hosts)
+    yield "the proxy", (network.proxy.address,) if network.proxy else ()
+    yield "a resolver", network.resolvers
+    yield "a time server", network.time_servers
+    yield "a mail server", network.mail_servers
+    yield "monitoring", environment.monitoring.addresses
 
 
 @check("network.link-speed")

@@ -246,3 +246,13 @@ class Exports(Resource):
     """What the NFS kernel server exports now is what /etc/exports* say."""
 
     kind = "exports"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolvers(Resource):
+    """The DNS servers that the host asks: some of these, and no other."""
+
+    kind = "resolvers"
+    servers: tuple[str, ...]
+    early: bool = True
+    """Packages come from names."""

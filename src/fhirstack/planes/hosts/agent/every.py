@@ -10,6 +10,7 @@ from fhirstack.planes.hosts.agent import (
     nftables,
     packages,
     postgresql,
+    resolvers,
     services,
 )
 from fhirstack.planes.hosts.agent.main import main
@@ -25,5 +26,6 @@ __all__ = [
     "nftables",
     "packages",
     "postgresql",
+    "resolvers",
     "services",
 ]

@@ -6,10 +6,12 @@ A request has the mode ``facts`` and says what to look at; each key may be left 
 - ``modules``: of the kernel;
 - ``ports``: ``[protocol, first, last]`` of what will listen;
 - ``urls``: what stands for the internet; ``repositories``: whether to ask those of apt;
-- ``names``: DNS names, asked of the host's own resolvers;
+- ``proxy``: the URL of the one by which all that is asked, in place of the host's own;
+- ``names``: DNS names, asked of those resolvers;
 - ``served``: names whose certificates are asked for at ``https_port`` of the host itself;
 - ``units``: of systemd, whose states are told;
-- ``resolvers``: DNS servers, each asked for ``question``; ``time_servers``: asked for the time.
+- ``resolvers``: DNS servers, in place of the host's own, each asked for ``question``;
+- ``time_servers``: asked for the time.
 
 What the network is asked runs at once, within ``NETWORK_SECONDS`` in all.
 """
@@ -32,7 +34,10 @@ NETWORK_SECONDS = 15
 
 def answer(request: "dict[str, Any]") -> "dict[str, Any]":
     """Return the facts. What could not be looked at is None, or tells its error."""
-    proxies = network.proxies()
+    own = network.proxies()
+    given = request.get("proxy")
+    # What will be there is asked through, not what is.
+    proxies = {"http": given, "https": given} if given else own
     asked = network.together(_questions(request, proxies), NETWORK_SECONDS)
     return {
         "root": os.geteuid() == 0,
@@ -55,6 +60,7 @@ def answer(request: "dict[str, Any]") -> "dict[str, Any]":
         "time_services": machine.time_services(),
         "resolvers": network.resolvers(),
         "proxies": sorted(proxies),
+        "own_proxies": {scheme: network.without_password(url) for scheme, url in own.items()},
         "repositories": _part(asked, "repository"),
         "urls": _part(asked, "url"),
         "names": _part(asked, "name"),
@@ -85,13 +91,14 @@ def _questions(
             questions["repository", shown] = partial(network.release, url, proxies)
     for url in request.get("urls", ()):
         questions["url", url] = partial(network.fetch, url, proxies)
-    servers = network.resolvers()
+    # Those that will be asked, where the site names them.
+    servers = request.get("resolvers") or network.resolvers()
     for name in request.get("names", ()):
         questions["name", name] = partial(network.addresses_of, name, servers)
     for name in request.get("served", ()):
         questions["served", name] = partial(network.served, name, request["https_port"])
     question = request.get("question", "")
-    for server in request.get("resolvers") or servers:
+    for server in servers:
         if question:
             questions["resolver", server] = partial(network.answers, server, question)
     for server in request.get("time_servers", ()):

@@ -23,7 +23,7 @@ DNS_PORT = 53
 NTP_PORT = 123
 _TRIES = 3
 """Of a datagram: a lost one is no closed firewall. TCP sends its own again."""
-_STUB = "127.0.0.53"
+STUB = "127.0.0.53"
 _TYPES = {"A": 1, "AAAA": 28}
 _CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
 _NXDOMAIN = 3
@@ -176,12 +176,13 @@ def _stanzas(text: str) -> "Iterator[tuple[str, str]]":
 
 def resolvers() -> "list[str]":
     """Return the DNS servers of the host: behind systemd's stub, those that it asks."""
-    found = _nameservers("/etc/resolv.conf")
-    behind = _nameservers("/run/systemd/resolve/resolv.conf") if _STUB in found else []
+    found = nameservers("/etc/resolv.conf")
+    behind = nameservers("/run/systemd/resolve/resolv.conf") if STUB in found else []
     return behind or found
 
 
-def _nameservers(path: str) -> "list[str]":
+def nameservers(path: str) -> "list[str]":
+    """Return the servers of a file in the form of resolv.conf."""
     return re.findall(r"^\s*nameserver\s+(\S+)", read(path) or "", re.MULTILINE)
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from fhirstack.certificates import RENEW_DAYS
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.inputs import Inputs
+from fhirstack.planes.hosts.desired.proxy import unit_lines
 from fhirstack.planes.hosts.resources import File, Job, Package, Resource, Service
 from fhirstack.services import edge
 
@@ -38,7 +39,10 @@ def acme(environment: Environment, inputs: Inputs) -> tuple[Resource, ...]:
             mode="0755",
             validate=("sh", "-n", "{}") if wanted else (),
         ),
-        File(path=f"{_UNITS}/{UNIT}.service", content=_service(authority) if wanted else None),
+        File(
+            path=f"{_UNITS}/{UNIT}.service",
+            content=_service(environment, authority) if wanted else None,
+        ),
         File(path=f"{_UNITS}/{UNIT}.timer", content=_timer(environment) if wanted else None),
     )
     if not wanted:
@@ -124,7 +128,7 @@ fi
 """
 
 
-def _service(authority: str | None) -> str:
+def _service(environment: Environment, authority: str | None) -> str:
     # lego takes this file in the place of the system's authorities.
     trust = f"Environment=LEGO_CA_CERTIFICATES={_AUTHORITY}\n" if authority else ""
     return f"""\
@@ -137,7 +141,7 @@ Wants=network-online.target
 [Service]
 Type=oneshot
 ExecStart={_SCRIPT}
-{trust}Restart=on-failure
+{trust}{unit_lines(environment)}Restart=on-failure
 RestartSec={_RETRY_MINUTES}min
 TimeoutStartSec=30min
 StateDirectory={_STATE.rpartition("/")[2]}

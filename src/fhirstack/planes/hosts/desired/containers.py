@@ -3,8 +3,10 @@
 from fhirstack.model.host import Host
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.inputs import Inputs
+from fhirstack.planes.hosts.desired.proxy import unit_lines
 from fhirstack.planes.hosts.desired.rpcbind import WITHOUT_RPCBIND
 from fhirstack.planes.hosts.resources import (
+    Directory,
     File,
     Module,
     Package,
@@ -17,6 +19,7 @@ from fhirstack.planes.hosts.resources import (
 PAUSE_IMAGE = "registry.k8s.io/pause:3.10.2"
 """The one that kubeadm 1.37 asks for."""
 _CONFIGURATION = "/etc/containerd/config.toml"
+_PROXY = "/etc/systemd/system/containerd.service.d/60-fhirstack-proxy.conf"
 _PACKAGES = ("conntrack", "ethtool", "nfs-common", "socat")
 
 # Version 2 is read by containerd 1.6, 1.7 and 2 alike; the last translates it.
@@ -58,7 +61,9 @@ _KERNEL = {
 
 def containers(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]:
     """Return containerd and the kernel's settings for it; no swap."""
+    lines = unit_lines(environment)
     return (
+        *([Directory(path=_PROXY.rpartition("/")[0])] if lines else []),
         Package(name="containerd"),
         *(Package(name=name) for name in _PACKAGES),
         *WITHOUT_RPCBIND,
@@ -71,5 +76,10 @@ def containers(environment: Environment, host: Host, _: Inputs) -> tuple[Resourc
             content=_CONTAINERD,
             validate=("containerd", "--config", "{}", "config", "dump"),
         ),
-        Service(name="containerd", watch=("package:containerd", f"file:{_CONFIGURATION}")),
+        # Images come from the internet.
+        File(path=_PROXY, content=f"[Service]\n{lines}" if lines else None),
+        Service(
+            name="containerd",
+            watch=("package:containerd", f"file:{_CONFIGURATION}", f"file:{_PROXY}"),
+        ),
     )

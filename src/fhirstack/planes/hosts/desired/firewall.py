@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, ip_network
 from typing import Literal
 
 from fhirstack.model.base import IpAddress, IpNetwork
-from fhirstack.model.host import POD_NETWORK, SERVICE_NETWORK, Host, Role
+from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
 from fhirstack.page.flows import Endpoint, HostFlow, port_range
 from fhirstack.page.matrix import matrix
@@ -124,7 +124,9 @@ def render(environment: Environment, host: Host) -> str:
             if node.role in CLUSTER_ROLES
             for address in node.addresses
         )
-        sets["pods"] = _in_order((POD_NETWORK, SERVICE_NETWORK))
+        sets["pods"] = _in_order(
+            (environment.network.pod_network, environment.network.service_network)
+        )
     chains = [
         _chain("essentials", _ESSENTIALS),
         _chain(

@@ -12,7 +12,9 @@ from fhirstack.planes.hosts.desired.inputs import Inputs
 from fhirstack.planes.hosts.desired.logs import logs
 from fhirstack.planes.hosts.desired.nfs import nfs
 from fhirstack.planes.hosts.desired.postgresql import postgresql
+from fhirstack.planes.hosts.desired.proxy import proxy
 from fhirstack.planes.hosts.desired.redis import redis
+from fhirstack.planes.hosts.desired.resolvers import resolvers
 from fhirstack.planes.hosts.desired.ssh import ssh
 from fhirstack.planes.hosts.resources import Resource
 
@@ -33,4 +35,4 @@ def needs(role: Role) -> tuple[Concern, ...]:
 
     Logs come last: what is installed before may bring sockets that the log's service listens on.
     """
-    return (base, ssh, firewall, *_OF_ROLE[role], logs)
+    return (proxy, resolvers, base, ssh, firewall, *_OF_ROLE[role], logs)
