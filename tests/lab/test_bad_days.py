@@ -165,7 +165,7 @@ def test_when_the_link_is_cut_the_host_goes_on_and_the_next_apply_completes(buil
     assert process.returncode == 3, out + err
     assert "production-worker-1" in err
     until(lambda: len(built.records("worker-1")) > before, "the host ended what it had begun", 180)
-    assert built.records("worker-1")[-1]["error"] is None
+    assert built.records("worker-1")[-1]["errors"] == {}
     built.ok("apply", "--yes")
 
 

@@ -27,7 +27,7 @@ def nothing_failed(answer):
 
 def test_after_apply_nothing_differs_and_a_second_apply_does_nothing(built):
     before = {host: built.records(host.removeprefix("production-")) for host in built.hosts}
-    assert all(records and records[-1]["error"] is None for records in before.values())
+    assert all(records and records[-1]["errors"] == {} for records in before.values())
     answer = built.ok("plan")
     assert "11 hosts: 11 as declared." in answer.out
     again = built.ok("apply", "--yes")

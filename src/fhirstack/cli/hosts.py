@@ -97,14 +97,20 @@ def apply(
     opened = Opened(file, environment, host, role)
     desired = opened.desired()
     found = opened.plan(desired)
+    if unconfirmed := [name for name, host in found.hosts.items() if host.unconfirmed]:
+        # What is planned is to be what is changed: from the ground that the host stands on.
+        plane.undo(opened.connections, opened.site.programme, unconfirmed)
+        found = opened.plan(desired)
     if format != "json":
         tell(found, format, everything)
-    if found.errors:
-        raise unreachable(found)
     if saved:
+        if found.errors or found.unseen:
+            raise unreachable(found)
         _compare_saved(saved, opened.environment.name, found)
     drafted.refuse_replacing(opened.environment.name, found.site, replace_authority or ())
     if not found.changes and not found.site:
+        if found.errors or found.unseen:
+            raise unreachable(found)
         if format == "json":
             print(json.dumps({"plan": plane.as_dict(found), "done": {}}, indent=2))
         console(stderr=True).print("Nothing to do.")

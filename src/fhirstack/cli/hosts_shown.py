@@ -35,8 +35,14 @@ def tell(found: plane.Plan, format: str, everything: bool) -> None:
         out.print(f"[bold]{title}[/bold]")
         for change in changes:
             _show(change, everything)
-    for error in found.errors.values():
+    for error in (*found.errors.values(), *found.unseen):
         out.print(f"[red]✗[/red] {escape(str(error))}")
+    for host in found.hosts.values():
+        if host.unconfirmed:
+            out.print(
+                f"[yellow]![/yellow] {host.host}: an apply was not confirmed; the host puts back"
+                " what it had, or the next apply does so at once"
+            )
     differ = [host for host in found.hosts.values() if host.effective]
     disrupt = sum(change.disrupts for change in found.changes)
     line = f"{len(found.hosts)} hosts: {len(found.hosts) - len(differ)} as declared"
@@ -102,17 +108,18 @@ def _differences(before: Any, after: Any) -> list[str]:
 
 def conclude(found: plane.Plan, remedy: str) -> None:
     """Raise what a plan means for the exit code; nothing where no host differs."""
-    if found.errors:
+    if found.errors or found.unseen:
         raise unreachable(found)
     if found.changes or found.site:
         raise CheckFailedError("there are differences", remedy=remedy)
 
 
 def unreachable(found: plane.Plan) -> FhirstackError:
-    """Return the error for hosts that could not be looked at."""
+    """Return the error for hosts that could not be looked at, or not as a whole."""
+    names = {*found.errors, *(host.host for host in found.hosts.values() if host.errors)}
     return UnreachableError(
-        f"{len(found.errors)} hosts could not be looked at: {', '.join(found.errors)}",
-        remedy="nothing was changed on any host",
+        f"{len(names)} hosts could not be looked at: {', '.join(sorted(names))}",
+        remedy="nothing was changed on them",
     )
 
 
@@ -142,29 +149,47 @@ def told(outcome: plane.Outcome) -> None:
     out = console(stderr=True)
     if outcome.undone:
         out.print(f"[yellow]![/yellow] {outcome.host}: an unconfirmed change was put back first")
-    if outcome.error:
-        out.print(f"[red]✗[/red] {outcome.host}: {len(outcome.done)} done, then it failed")
+    if outcome.errors:
+        waits = f", {len(outcome.waiting)} wait for that" if outcome.waiting else ""
+        out.print(
+            f"[red]✗[/red] {outcome.host}: {len(outcome.done)} resources changed,"
+            f" {len(outcome.errors)} failed{waits}"
+        )
     else:
         out.print(f"[green]✓[/green] {outcome.host}: {len(outcome.done)} resources changed")
 
 
 def outcome_as_dict(outcome: plane.Outcome) -> dict[str, Any]:
     """Return what became of one host, for ``--format json``."""
-    error = str(outcome.error) if outcome.error else None
-    return {"done": list(outcome.done), "error": error, "undone": outcome.undone}
+    return {
+        "done": list(outcome.done),
+        "errors": [str(error) for error in outcome.errors],
+        "waiting": list(outcome.waiting),
+        "undone": outcome.undone,
+    }
 
 
 def conclude_apply(found: plane.Plan, outcomes: list[plane.Outcome], seconds: float) -> None:
     """Print what an apply came to. Raises UnreachableError where a host failed."""
-    failed = [outcome for outcome in outcomes if outcome.error]
+    failed = [outcome for outcome in outcomes if outcome.errors]
     for outcome in failed:
-        console(stderr=True).print(f"[red]{escape(str(outcome.error))}[/red]")
+        for error in outcome.errors:
+            console(stderr=True).print(f"[red]{escape(str(error))}[/red]")
+        if outcome.waiting:
+            text = f"{outcome.host}: not begun, as they need it: {', '.join(outcome.waiting)}"
+            console(stderr=True).print(escape(text))
     reached = {outcome.host for outcome in outcomes}
     waiting = [name for name, host in found.hosts.items() if host.effective and name not in reached]
+    parts = []
     if failed:
-        rest = f"; not begun: {', '.join(waiting)}" if waiting else ""
+        parts.append(f"{len(failed)} hosts failed: {', '.join(o.host for o in failed)}")
+    if waiting:
+        parts.append(f"not begun: {', '.join(waiting)}")
+    unseen = {*found.errors, *(host.host for host in found.hosts.values() if host.errors)}
+    if unseen - {outcome.host for outcome in failed}:
+        parts.append(f"not looked at, or not as a whole: {', '.join(sorted(unseen))}")
+    if parts:
         raise UnreachableError(
-            f"{len(failed)} hosts failed: {', '.join(o.host for o in failed)}{rest}",
-            remedy="what was done stays; apply again goes on from there",
+            "; ".join(parts), remedy="what was done stays; apply again goes on from there"
         )
     console(stderr=True).print(f"{len(outcomes)} hosts are as declared. {seconds:.1f} s")

@@ -93,7 +93,7 @@ def test_exit_codes(found, error):
 
 
 def test_after_a_failure_what_was_not_begun_is_named():
-    failed = plane.Outcome("db", ("file:/a",), UnreachableError("cut", where="db"))
+    failed = plane.Outcome("db", ("file:/a",), (UnreachableError("cut", where="db"),))
     with pytest.raises(UnreachableError, match="1 hosts failed: db; not begun: w1, w2"):
         hosts_shown.conclude_apply(DIFFERENT, [failed], 1.0)
 

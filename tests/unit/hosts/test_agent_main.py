@@ -2,6 +2,8 @@
 
 import fcntl
 import json
+import os
+import shutil
 import subprocess
 import sys
 
@@ -10,7 +12,7 @@ import pytest
 from fhirstack.planes.hosts import resources
 from fhirstack.planes.hosts.agent import base, every, files, main, record, rollback
 from fhirstack.planes.hosts.program import BOOT, message
-from fhirstack.planes.hosts.resources import Directory, File
+from fhirstack.planes.hosts.resources import Block, Directory, File
 
 IDENTITY = {"programme": "p", "environment": "production", "host": "db"}
 
@@ -21,7 +23,7 @@ def host(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "owner_ids", lambda owner, group: (-1, -1))
     monkeypatch.setattr(files, "_name", lambda look_up, number: "root")
     monkeypatch.setattr(record, "LOCK_SECONDS", 0)
-    monkeypatch.setattr(main, "say", lambda doing: None)
+    monkeypatch.setattr(main, "say", lambda doing, confirm=False: True)
     return tmp_path
 
 
@@ -46,7 +48,7 @@ def test_a_plan_says_what_apply_does_and_then_nothing_is_left(host):
     assert not (host / "etc").exists()
     applied = main.apply(request(A, B, expected=planned["fingerprint"]))
     assert applied["done"] == ["file:/etc/a", "file:/etc/b"]
-    assert applied["error"] is None
+    assert applied["errors"] == {}
     assert (host / "etc/a").read_text() == "one\n"
     assert main.plan(request(A, B))["changes"] == []
 
@@ -97,7 +99,7 @@ def test_only_one_works_on_a_host_at_a_time(host):
         for work in (main.apply, main.plan):
             with pytest.raises(record.RefusedError, match="grace@desk"):
                 work(request(A))
-    assert main.apply(request(A))["error"] is None
+    assert main.apply(request(A))["errors"] == {}
 
 
 def test_who_only_looks_lets_others_look_and_nobody_work(host):
@@ -114,7 +116,7 @@ def test_who_only_looks_lets_others_look_and_nobody_work(host):
 def test_a_failure_names_the_resource_and_what_was_done_stays(host):
     (host / "etc/b").mkdir(parents=True)
     answer = main.apply(request(A, B))
-    assert answer["error"] == "file:/etc/b: a directory is there: remove it by hand"
+    assert answer["errors"] == {"file:/etc/b": "a directory is there: remove it by hand"}
     assert answer["done"] == ["file:/etc/a"]
     (host / "etc/b").rmdir()
     assert main.apply(request(A, B))["done"] == ["file:/etc/b"]
@@ -130,22 +132,100 @@ def test_every_apply_is_in_the_hosts_own_record(host):
     assert second["changes"] == second["done"] == []
 
 
-def test_what_may_lock_out_comes_last_and_is_armed(host, monkeypatch):
-    guarded = File(path="/etc/sshd", content="x", guard=True)
+GUARDED = File(path="/etc/sshd", content="x", guard=True)
+
+
+@pytest.fixture
+def armed(host, monkeypatch):
+    """A host whose systemd is only noted; returns what was said and run, in order."""
     order = []
-    monkeypatch.setattr(main, "say", order.append)
-    monkeypatch.setattr(rollback, "run", lambda *words, **rest: order.append(words[0][1]))
+
+    def say(doing, confirm=False):
+        order.append("confirm?" if confirm else doing)
+        if confirm:
+            main.confirm({"token": "t"})
+        return True
+
+    def run(words, **rest):
+        if words[0] != "cp":
+            order.append(words[1])
+            return None
+        return base.run(words, **rest)
+
+    monkeypatch.setattr(main, "say", say)
+    monkeypatch.setattr(rollback, "run", run)
     (host / "etc/systemd/system").mkdir(parents=True)
-    answer = main.apply(request(guarded, A))
-    assert order[:3] == ["file:/etc/a", "arming the rollback", "daemon-reload"]
-    assert order[-2:] == ["file:/etc/sshd", "restart"]
-    assert answer["unconfirmed"]
-    assert rollback.pending() == "t"
-    assert main.plan(request())["unconfirmed"]
-    main.confirm({"token": "t"})
+    return order
+
+
+def test_what_may_lock_out_comes_first_and_is_confirmed_before_the_rest(host, armed):
+    answer = main.apply(request(A, GUARDED))
+    assert armed[:2] == ["arming the rollback", "daemon-reload"]
+    assert armed.index("file:/etc/sshd") < armed.index("confirm?") < armed.index("file:/etc/a")
+    assert answer["done"] == ["file:/etc/sshd", "file:/etc/a"]
+    assert answer["errors"] == {}
     assert rollback.pending() is None
     with pytest.raises(base.AgentError, match="already put back"):
         main.confirm({"token": "t"})
+
+
+def test_where_nobody_comes_back_in_nothing_else_is_begun(host, armed, monkeypatch):
+    (host / "etc/sshd").write_text("before\n")
+    # The timer of systemd, whose place this takes, runs the same program.
+    monkeypatch.setattr(main, "say", lambda doing, confirm=False: not confirm or times_out(host))
+    answer = main.apply(request(A, GUARDED))
+    assert answer["errors"].keys() == {"confirmation"}
+    assert "nobody came back in" in answer["errors"]["confirmation"]
+    assert not (host / "etc/a").exists()
+    assert rollback.pending() is None
+
+
+def times_out(host):
+    (host / "var/lib/fhirstack/rollback").rename(host / "var/lib/fhirstack/rollback.undoing")
+    shutil.rmtree(host / "var/lib/fhirstack/rollback.undoing")
+    return True
+
+
+def test_where_the_controller_is_gone_the_host_does_not_wait_for_it(host, armed, monkeypatch):
+    undone = []
+    monkeypatch.setattr(main, "say", lambda doing, confirm=False: not confirm)
+    monkeypatch.setattr(rollback, "undo", lambda: undone.append(True) or times_out(host))
+    answer = main.apply(request(A, GUARDED))
+    assert undone == [True]
+    assert answer["errors"].keys() == {"confirmation"}
+    assert not (host / "etc/a").exists()
+
+
+def test_an_unconfirmed_change_is_told_and_can_be_put_back_at_once(host, armed, monkeypatch):
+    rollback.arm([], [], "old", 60)
+    assert main.plan(request())["unconfirmed"]
+    monkeypatch.setattr(rollback, "undo", lambda: times_out(host))
+    assert main.undo(request())["undone"]
+    assert not main.plan(request())["unconfirmed"]
+
+
+def test_a_fault_holds_up_what_needs_it_and_nothing_else(host, armed):
+    (host / "etc/b").mkdir(parents=True)
+    C = File(path="/etc/c", content="c", needs=("file:/etc/b",))  # noqa: N806 - as A and B
+    D = File(path="/etc/d", content="d", needs=("file:/etc/c",))  # noqa: N806
+    answer = main.apply(request(B, C, D, A, GUARDED))
+    assert answer["errors"].keys() == {"file:/etc/b"}
+    assert answer["waiting"] == {"file:/etc/c": "file:/etc/b", "file:/etc/d": "file:/etc/b"}
+    assert answer["done"] == ["file:/etc/sshd", "file:/etc/a"]
+    assert not (host / "etc/c").exists()
+
+
+def test_what_cannot_be_looked_at_is_told_and_the_rest_is_planned_and_done(host):
+    (host / "etc").mkdir()
+    (host / "etc/hosts").write_text("")
+    os.truncate(host / "etc/hosts", 2**40)
+    block = Block(path="/etc/hosts", content="10.0.0.1 db\n")
+    planned = main.plan(request(block, A))
+    assert "1,099,511,627,776 bytes" in planned["errors"]["block:/etc/hosts"]
+    assert [change["address"] for change in planned["changes"]] == ["file:/etc/a"]
+    answer = main.apply(request(block, A, expected=planned["fingerprint"]))
+    assert answer["done"] == ["file:/etc/a"]
+    assert answer["errors"].keys() == {"block:/etc/hosts"}
 
 
 def test_a_stranger_in_an_exclusive_directory_goes_and_is_kept(host):

@@ -187,7 +187,7 @@ def test_every_kind_has_cases() -> None:
 
 
 APT_GET = (
-    "apt-get -q -y -o DPkg::Lock::Timeout=120 -o Dpkg::Use-Pty=0"
+    "apt-get -q -y -o DPkg::Lock::Timeout=10 -o Dpkg::Use-Pty=0"
     " -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold"
 )
 

@@ -116,7 +116,7 @@ def test_a_plan_that_is_saved_is_the_plan_of_the_first_apply(tmp_path, machine, 
     today.store.keep(OWN)
     done = main.apply(request(today, expected=saved["fingerprint"]))
     assert done.get("refused") is None
-    assert done["error"] is None
+    assert done["errors"] == {}
     # What was marked is the same thing when it is not marked any more: nothing restarts for it.
     after = drafted(site, Role.DATABASE)
     assert main.plan(request(after))["changes"] == []

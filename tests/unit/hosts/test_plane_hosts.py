@@ -1,6 +1,7 @@
 """Plans of all hosts together: twins, errors, order, and one after another where it disrupts."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,12 +70,13 @@ def outcomes(monkeypatch, plans, waves, failing=()):
             at_work.remove(name)
         if name in failing:
             raise UnreachableError("cut", where=name)
-        return {"done": ["file:/a"], "error": None}
+        return {"done": ["file:/a"], "errors": {}}
 
     class Connections:
         class environment:  # noqa: N801 - stands for an object
             name = "production"
             access = Access()
+            hosts = tuple(SimpleNamespace(name=name, role=name[0]) for name in plans)
 
     monkeypatch.setattr(plane, "call", call)
     found = plane.Plan(dict(plans.items()))
@@ -92,7 +94,7 @@ def test_waves_follow_each_other_and_hosts_with_nothing_to_do_are_not_called(mon
     }
     result, seen, _ = outcomes(monkeypatch, plans, [["db"], ["lb"], ["w1", "told"]])
     assert seen == ["db", "w1"]
-    assert not any(outcome.error for outcome in result)
+    assert not any(outcome.errors for outcome in result)
 
 
 def test_where_something_is_interrupted_hosts_take_turns(monkeypatch):
@@ -102,10 +104,12 @@ def test_where_something_is_interrupted_hosts_take_turns(monkeypatch):
     assert max(map(len, together)) == 1
 
 
-def test_after_a_failure_no_further_host_is_begun(monkeypatch):
-    plans = {name: host_plan(name, change(name, disrupts=True)) for name in ("db", "w1", "w2")}
-    result, seen, _ = outcomes(monkeypatch, plans, [["db"], ["w1", "w2"]], failing={"db"})
-    assert seen == ["db"]
-    assert [bool(outcome.error) for outcome in result] == [True]
-    _, seen, _ = outcomes(monkeypatch, plans, [["db"], ["w1", "w2"]], failing={"w1"})
-    assert seen == ["db", "w1"]
+def test_after_a_failure_its_like_is_not_interrupted_and_all_else_goes_on(monkeypatch):
+    plans = {name: host_plan(name, change(name, disrupts=True)) for name in ("db", "w1", "w2", "a")}
+    plans["w3"] = host_plan("w3", change("w3"))
+    waves = [["db"], ["w1", "w2", "w3", "a"]]
+    result, seen, _ = outcomes(monkeypatch, plans, waves, failing={"db"})
+    assert seen == ["db", "w3", "w1", "w2", "a"]
+    assert [outcome.host for outcome in result if outcome.errors] == ["db"]
+    _, seen, _ = outcomes(monkeypatch, plans, waves, failing={"w1"})
+    assert seen == ["db", "w3", "w1", "a"]

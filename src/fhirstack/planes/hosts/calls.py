@@ -76,15 +76,27 @@ def call(
     seconds: float = QUICK_SECONDS,
     fresh: bool = False,
     root: bool = True,
+    confirm: Callable[[], None] | None = None,
 ) -> Answer:
     """Send one machine a request and return its answer.
+
+    ``confirm`` is called once, when the machine waits for somebody to come back in.
 
     What changes nothing is tried again where the connection broke. Raises UnreachableError where
     it cannot be reached, is late, or cannot run the agent.
     """
 
     def once() -> Answer:
-        return _call(connections, name, request, doing, seconds=seconds, fresh=fresh, root=root)
+        return _call(
+            connections,
+            name,
+            request,
+            doing,
+            seconds=seconds,
+            fresh=fresh,
+            root=root,
+            confirm=confirm,
+        )
 
     return steadily(once) if request["mode"] in _REPEATABLE else once()
 
@@ -98,6 +110,7 @@ def _call(
     seconds: float,
     fresh: bool,
     root: bool,
+    confirm: Callable[[], None] | None,
 ) -> Answer:
     user = connections.targets[name].user
     words = ["python3", "-I", "-c", BOOT]
@@ -125,7 +138,7 @@ def _call(
         limit = Timer(seconds, stop)
         limit.start()
         try:
-            answer = _converse(process, message(dict(request)), name, doing)
+            answer = _converse(process, message(dict(request)), name, doing, confirm)
             code = process.wait()
         except BaseException:
             process.kill()
@@ -146,7 +159,11 @@ def _call(
 
 
 def _converse(
-    process: "subprocess.Popen[bytes]", content: bytes, name: str, doing: Doing | None
+    process: "subprocess.Popen[bytes]",
+    content: bytes,
+    name: str,
+    doing: Doing | None,
+    confirm: Callable[[], None] | None,
 ) -> Answer | None:
     """Write the message, read lines until the answer; None where none came."""
     assert process.stdin is not None and process.stdout is not None  # noqa: S101, PT018 - PIPE
@@ -163,6 +180,10 @@ def _converse(
             continue  # A login banner or a profile that prints.
         if isinstance(told, dict) and "answer" in told:
             answer = told["answer"]
+        elif isinstance(told, dict) and confirm and "confirm" in told:
+            # It is asked until it is done, and done once a question.
+            confirm()
+            confirm = None
         elif isinstance(told, dict) and doing and "doing" in told:
             doing(name, told["doing"])
     return answer

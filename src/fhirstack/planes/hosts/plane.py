@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fhirstack.errors import FhirstackError, UnreachableError
+from fhirstack.model.host import Role
 from fhirstack.planes.hosts.calls import LONG_SECONDS, Answer, Doing, Request, call, call_all, who
 from fhirstack.planes.hosts.resources import Resource
 from fhirstack.planes.hosts.ssh import Connections
@@ -25,6 +26,10 @@ class HostPlan:
     machine_id: str
     seconds: float = 0
     """The agent's own time on the host."""
+    errors: tuple[FhirstackError, ...] = ()
+    """What of it could not be looked at."""
+    unconfirmed: bool = False
+    """Whether an earlier apply waits to be confirmed; the host puts it back by itself."""
 
     @property
     def effective(self) -> tuple[Change, ...]:
@@ -47,6 +52,11 @@ class Plan:
     """What apply would make first, beside the site file: secrets and certificates."""
 
     @property
+    def unseen(self) -> tuple[FhirstackError, ...]:
+        """What could not be looked at of hosts that were."""
+        return tuple(error for plan in self.hosts.values() for error in plan.errors)
+
+    @property
     def changes(self) -> tuple[Change, ...]:
         """All changes that apply would make on hosts."""
         return tuple(change for plan in self.hosts.values() for change in plan.effective)
@@ -58,7 +68,9 @@ class Outcome:
 
     host: str
     done: tuple[str, ...] = ()
-    error: FhirstackError | None = None
+    errors: tuple[FhirstackError, ...] = ()
+    waiting: tuple[str, ...] = ()
+    """What was not begun, because it needs what failed."""
     undone: bool = False
     """Whether an earlier change, that nobody had confirmed, was put back first."""
 
@@ -108,7 +120,21 @@ def read_plan(host: str, answer: Answer | FhirstackError) -> HostPlan:
         raise FhirstackError(str(problem), where=host)
     changes = tuple(_change(host, told) for told in answer["changes"])
     return HostPlan(
-        host, changes, answer["fingerprint"], answer["machine_id"], answer.get("seconds", 0)
+        host,
+        changes,
+        answer["fingerprint"],
+        answer["machine_id"],
+        answer.get("seconds", 0),
+        _errors(host, answer),
+        bool(answer.get("unconfirmed")),
+    )
+
+
+def _errors(host: str, answer: Answer) -> tuple[FhirstackError, ...]:
+    """Return what the agent tells of single resources."""
+    told: Mapping[str, str] = answer.get("errors", {})
+    return tuple(
+        UnreachableError(text, where=f"{host}: {address}") for address, text in told.items()
     )
 
 
@@ -137,10 +163,12 @@ def apply(
 ) -> list[Outcome]:
     """Make hosts what is declared, as it was planned: wave after wave, and in a wave all at once.
 
-    Hosts on which something that runs is interrupted take their turn one after another. The
-    first wave with an error is the last. A host that changed since it was planned is refused.
+    Hosts on which something that runs is interrupted take their turn one after another; where one
+    of them failed, the others of its role are not interrupted, as one that serves must be left.
+    All else goes on. A host that changed since it was planned is refused.
     """
     outcomes: list[Outcome] = []
+    roles = {host.name: host.role for host in connections.environment.hosts}
     for wave in waves:
         todo = [name for name in wave if name in found.hosts and found.hosts[name].effective]
 
@@ -157,43 +185,62 @@ def apply(
         quiet = [name for name in todo if not found.hosts[name].disrupts]
         with ThreadPoolExecutor(max_workers=max(len(quiet), 1)) as pool:
             outcomes += pool.map(one, quiet)
+        broken: set[Role] = set()
         for name in todo:
-            if any(outcome.error for outcome in outcomes):
-                break
-            if name not in quiet:
+            if name not in quiet and roles[name] not in broken:
                 outcomes.append(one(name))
-        if any(outcome.error for outcome in outcomes):
-            break
+                if outcomes[-1].errors:
+                    broken.add(roles[name])
     return outcomes
 
 
+def undo(
+    connections: Connections, programme: str, names: Iterable[str]
+) -> dict[str, Answer | FhirstackError]:
+    """Have hosts put back, now, what an earlier apply changed and nobody confirmed."""
+    requests = {
+        name: {"mode": "undo", **_request(connections, programme, name, ())} for name in names
+    }
+    return call_all(connections, requests)
+
+
 def _apply(connections: Connections, name: str, request: Request, doing: Doing | None) -> Outcome:
-    try:
-        answer = call(connections, name, request, doing, seconds=LONG_SECONDS)
-    except FhirstackError as error:
-        return Outcome(name, error=error)
-    problem = _problem(name, answer)
-    if answer.get("unconfirmed"):
+    shut: list[FhirstackError] = []
+
+    def come_back() -> None:
         try:
             _confirm(connections, name, request)
-        except FhirstackError as shut:
-            problem = problem or UnreachableError(
-                f"after its new firewall or SSH settings nobody gets in: {shut.what}",
-                where=name,
-                remedy=f"the host puts back what it had within {request['confirm_seconds']} s;"
-                " check the site's addresses and keys, then apply again",
-            )
-    return Outcome(name, tuple(answer.get("done", ())), problem, bool(answer.get("undone")))
+        except FhirstackError as error:
+            shut.append(error)
+
+    try:
+        answer = call(connections, name, request, doing, seconds=LONG_SECONDS, confirm=come_back)
+    except FhirstackError as error:
+        return Outcome(name, errors=(*shut, error))
+    done = tuple(answer.get("done", ()))
+    waiting = tuple(answer.get("waiting", ()))
+    return Outcome(name, done, _problems(name, answer, shut), waiting, bool(answer.get("undone")))
 
 
-def _problem(name: str, answer: Answer) -> FhirstackError | None:
+def _problems(
+    name: str, answer: Answer, shut: Iterable[FhirstackError]
+) -> tuple[FhirstackError, ...]:
     if refused := answer.get("refused"):
         remedy = "look again: `fhirstack plan`"
-        return UnreachableError(f"{refused}; nothing was changed", where=name, remedy=remedy)
+        return (UnreachableError(f"{refused}; nothing was changed", where=name, remedy=remedy),)
     if error := answer.get("error"):
         remedy = "put it right, then apply again: it goes on from there"
-        return UnreachableError(str(error), where=name, remedy=remedy)
-    return None
+        return (UnreachableError(str(error), where=name, remedy=remedy),)
+    locked_out = tuple(
+        UnreachableError(
+            f"after its new firewall or SSH settings nobody gets in: {error.what}",
+            where=name,
+            remedy="the host has put back what it had; check the site's addresses and keys, then"
+            " apply again",
+        )
+        for error in shut
+    )
+    return locked_out + _errors(name, answer)
 
 
 def _confirm(connections: Connections, name: str, request: Request) -> None:
@@ -229,6 +276,7 @@ def as_dict(found: Plan) -> dict[str, Any]:
             name: {
                 "fingerprint": plan.fingerprint,
                 "changes": [change.as_dict() for change in plan.changes],
+                "errors": [str(error) for error in plan.errors],
             }
             for name, plan in found.hosts.items()
         },

@@ -18,6 +18,8 @@ class Resource:
     """The field that tells it from others of its kind; none where a host has one of them."""
     guard: bool = False
     """Whether a mistake in it may lock people out: it is undone unless the controller confirms."""
+    needs: tuple[str, ...] = ()
+    """Addresses of what must be there first. What a service watches, it needs as well."""
     pending: bool = False
     """Whether some of it is yet to be made, by apply: that tells no two plans apart."""
 

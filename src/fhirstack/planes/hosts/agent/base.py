@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import stat
 import subprocess
 from typing import Any, Callable, ClassVar
 
@@ -137,15 +138,46 @@ def at(path: str) -> str:
     return ROOT + path
 
 
+MOST_BYTES = 8 * 2**20
+"""Of a file that is read: a sparse one of many gigabytes would take the host's memory."""
+
+_KINDS = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def oddity(mode: int, size: int) -> str:
+    """Return what makes a file one that is not read; empty for a regular one of bounded size."""
+    for is_kind, words in _KINDS:
+        if is_kind(mode):
+            return f"it is {words}"
+    return f"it has {size:,} bytes" if size > MOST_BYTES else ""
+
+
 def read(path: str) -> "str | None":
-    """Return a file's text, None where there is none. Bytes that are no text are kept."""
+    """Return a file's text, None where there is none. Bytes that are no text are kept.
+
+    Raises AgentError for what is no regular file, which may never end, and for one that is larger
+    than any that is managed.
+    """
     try:
-        with open(at(path), encoding="utf-8", errors="surrogateescape") as stream:
-            return stream.read()
-    except FileNotFoundError:
+        # Without O_NONBLOCK a named pipe would be waited for.
+        handle = os.open(at(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except NotADirectoryError:
-        return None
+    found = os.fstat(handle)
+    if odd := oddity(found.st_mode, found.st_size):
+        os.close(handle)
+        raise AgentError(f"{path}: {odd}, and is not read: move it away by hand")
+    with open(handle, encoding="utf-8", errors="surrogateescape") as stream:
+        text = stream.read(MOST_BYTES + 1)
+    if len(text) > MOST_BYTES:
+        raise AgentError(f"{path}: it does not end after {MOST_BYTES:,} characters: it is not read")
+    return text
 
 
 def write(

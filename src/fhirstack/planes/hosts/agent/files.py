@@ -13,6 +13,7 @@ from fhirstack.planes.hosts.agent.base import (
     Change,
     Resource,
     at,
+    oddity,
     read,
     run,
     write,
@@ -95,8 +96,11 @@ class File(Resource):
             return [self.change("delete", reason="it should not be there")] if found else []
         if found is None:
             return [self.change("create", diff="" if spec["secret"] else difference("", wanted))]
-        if not stat.S_ISREG(os.lstat(at(path)).st_mode):
-            return [self.change("update", reason="it is not a regular file")]
+        there = os.lstat(at(path))
+        if stat.S_ISLNK(there.st_mode):
+            return [self.change("update", reason="it is a link")]
+        if odd := oddity(there.st_mode, there.st_size):
+            return [self.change("update", reason=odd)]
         before, after = differing(found, spec)
         text = read(path) or ""
         if text == wanted:

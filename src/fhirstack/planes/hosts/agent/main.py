@@ -6,10 +6,12 @@ A request is a JSON object with ``mode`` and what the mode needs:
 - ``apply``: ``resources``, ``expected`` (the fingerprint of the plan that was seen), ``token`` and
   ``confirm_seconds`` for changes that may lock people out.
 - ``confirm``: ``token``. Keeps such changes.
+- ``undo``: puts back, at once, those of an earlier apply that nobody confirmed.
 - other modes are functions of other modules, see ``MODES``.
 
 All but ``probe`` and ``facts`` carry ``identity``: programme, environment and host. The answer is
-one line of JSON on standard output, after lines ``{"doing": …}`` that tell how far it is.
+one line of JSON on standard output, after lines ``{"doing": …}`` that tell how far it is, and
+``{"confirm": …}`` where the controller is to come back in.
 """
 
 import hashlib
@@ -23,13 +25,17 @@ from typing import Any, Callable
 
 from fhirstack.planes.hosts.agent import record, rollback
 from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, read
-from fhirstack.planes.hosts.agent.packages import AptSource, Package, sweep
+from fhirstack.planes.hosts.agent.packages import sweep
+from fhirstack.planes.hosts.agent.problems import words
 from fhirstack.planes.hosts.agent.services import Service, look
+from fhirstack.planes.hosts.agent.work import Work
 
 _PASSES = 2
 """A change may bring another (a package its files). What is left after these does not converge."""
 
 Found = list[tuple[Resource, list[Change]]]
+Errors = dict[str, str]
+"""What went wrong, by the address of the resource."""
 
 
 def load(specs: "list[dict[str, Any]]") -> "list[Resource]":
@@ -51,23 +57,31 @@ def load(specs: "list[dict[str, Any]]") -> "list[Resource]":
 
 def lasting(spec: "dict[str, Any]") -> "dict[str, Any]":
     """Return what is declared of a resource for good: not what a file has only at first."""
-    passing = {"pending", "content"} if spec.get("initial") else {"pending"}
+    passing = {"needs", "pending", *(["content"] if spec.get("initial") else [])}
     return {key: spec[key] for key in spec if key not in passing}
 
 
-def compare(resources: "list[Resource]") -> "Found":
-    """Return every resource that differs, with its changes, in the order of applying."""
+def compare(resources: "list[Resource]") -> "tuple[Found, Errors]":
+    """Return every resource that differs, with its changes, in the order of applying.
+
+    What cannot be looked at is told by its address, and holds up nothing else.
+    """
     look([resource for resource in resources if isinstance(resource, Service)])
     found: "Found" = []
+    errors: "Errors" = {}
     earlier: set[str] = set()
     for resource in resources:
         resource.earlier = set(earlier)
-        changes = resource.plan()
+        try:
+            changes = resource.plan()
+        except (AgentError, OSError) as problem:
+            errors[resource.address] = words(problem)
+            continue
         if changes:
             found.append((resource, changes))
         if any(change.action != "report" for change in changes):
             earlier.add(resource.address)
-    return found
+    return found, errors
 
 
 def fingerprint(found: "Found") -> str:
@@ -86,8 +100,8 @@ def plan(request: "dict[str, Any]") -> "dict[str, Any]":
     """Compare, and change nothing."""
     with record.at_rest():
         record.refuse_others(request["identity"])
-        found = compare(load(request["resources"]))
-        return _told(found) | {"unconfirmed": bool(rollback.pending())}
+        found, errors = compare(load(request["resources"]))
+        return _told(found) | {"unconfirmed": bool(rollback.pending()), "errors": errors}
 
 
 def apply(request: "dict[str, Any]") -> "dict[str, Any]":
@@ -100,37 +114,34 @@ def apply(request: "dict[str, Any]") -> "dict[str, Any]":
             rollback.undo()
         sweep()
         resources = load(request["resources"])
-        found = compare(resources)
+        found, unseen = compare(resources)
         answer = _told(found)
         expected = request.get("expected")
         if expected and expected != answer["fingerprint"]:
             return answer | {"refused": "the host changed since it was planned", "undone": undone}
         record.own(request["identity"])
-        done: list[str] = []
-        error = None
-        armed = False
+        work = Work(resources, request["token"], request["confirm_seconds"], say)
+        for address, error in unseen.items():
+            work.fail(address, error)
+        for number in range(_PASSES):
+            todo = [item for item in effective(found) if item[0].address not in work.out]
+            if not todo or work.stopped:
+                break
+            if number:
+                say("looking again")
+            work.do(todo)
+            found, unseen = compare(resources)
+        for resource, _ in effective(found):
+            if not work.stopped and resource.address not in work.out:
+                work.fail(resource.address, "it does not stay as it was made")
+        for address, error in unseen.items():
+            work.fail(address, error)
+        told = {"done": work.done, "errors": work.errors, "waiting": work.waiting}
         try:
-            for number in range(_PASSES):
-                todo = effective(found)
-                if not todo:
-                    break
-                if number:
-                    say("looking again")
-                armed = _change(resources, todo, request, done, armed=armed)
-                found = compare(resources)
-            left = [change.address for _, some in effective(found) for change in some]
-            if left:
-                error = f"does not stay as it was made: {', '.join(left[:5])}"
-        except (AgentError, OSError) as problem:
-            error = _words(problem)
-        if armed:
-            rollback.rewind()
-        entry = {"who": request["who"], "changes": answer["changes"], "done": done, "error": error}
-        try:
-            record.note(entry)
+            record.note({"who": request["who"], "changes": answer["changes"], **told})
         except OSError as problem:
-            error = error or _words(problem)
-        return answer | {"done": done, "error": error, "unconfirmed": armed, "undone": undone}
+            work.fail("record", words(problem))
+        return answer | told | {"undone": undone}
 
 
 def confirm(request: "dict[str, Any]") -> "dict[str, Any]":
@@ -139,51 +150,14 @@ def confirm(request: "dict[str, Any]") -> "dict[str, Any]":
     return {"confirmed": True}
 
 
-def _change(
-    resources: "list[Resource]",
-    todo: "Found",
-    request: "dict[str, Any]",
-    done: "list[str]",
-    *,
-    armed: bool,
-) -> bool:
-    """Apply: first what locks nobody out, then the rest. Return whether a rollback is armed."""
-    services = [resource for resource in resources if isinstance(resource, Service)]
-    guarded = {resource.address for resource in resources if resource.guard}
-    late = guarded | {
-        s.address for s in services if guarded & {*s.spec["watch"], *s.spec["reload_watch"]}
-    }
-    # Packages first, all at once; and before them where they come from and what they read.
-    for first, changes in todo:
-        if isinstance(first, AptSource) or first.spec.get("early"):
-            say(first.address)
-            first.apply(changes)
-            done.append(first.address)
-    packages = [r for r, _ in todo if isinstance(r, Package)]
-    if packages:
-        say(f"packages: {', '.join(p.spec['name'] for p in packages)}")
-        Package.apply_many(packages)
-        done += [package.address for package in packages]
-    rest = [(r, some) for r, some in todo if r.address not in done]
-    for resource, changes in sorted(rest, key=lambda item: item[0].address in late):
-        if resource.address in late and not armed and resource.address in guarded:
-            say("arming the rollback")
-            rollback.arm(
-                [r for r in resources if r.guard],
-                [s.unit for s in services if s.address in late],
-                request["token"],
-                request["confirm_seconds"],
-            )
-            armed = True
-        say(resource.address)
-        for service in services:
-            service.drop_note(resource.address)
-        try:
-            resource.apply(changes)
-        except (AgentError, OSError) as problem:
-            raise AgentError(f"{resource.address}: {_words(problem)}") from None
-        done.append(resource.address)
-    return armed
+def undo(request: "dict[str, Any]") -> "dict[str, Any]":
+    """Put back, now, what an earlier apply changed and nobody confirmed."""
+    with record.locked(request["who"]):
+        record.refuse_others(request["identity"])
+        undone = rollback.pending() is not None
+        if undone:
+            rollback.undo()
+        return {"undone": undone}
 
 
 def _told(found: "Found") -> "dict[str, Any]":
@@ -205,30 +179,37 @@ def _shown(resource: "Resource", change: "Change") -> "dict[str, Any]":
     return told
 
 
-def _words(problem: Exception) -> str:
-    if isinstance(problem, OSError):
-        return f"{problem.strerror}: {problem.filename}" if problem.filename else str(problem)
-    return str(problem)
+class Link:
+    """The way back to the controller, which may be cut at any time."""
+
+    def __init__(self) -> None:
+        self.there = True
+
+    def write(self, line: "dict[str, Any]") -> None:
+        """Write a line, as long as somebody reads."""
+        try:
+            sys.stdout.write(json.dumps(line) + "\n")
+            sys.stdout.flush()
+        except OSError:
+            # The work goes on: half of it would be worse.
+            self.there = False
+            sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for good
 
 
-def say(doing: str) -> None:
-    """Tell the controller what is being done. A controller that is gone changes nothing."""
-    _write({"doing": doing})
+LINK = Link()
 
 
-def _write(line: "dict[str, Any]") -> None:
-    try:
-        sys.stdout.write(json.dumps(line) + "\n")
-        sys.stdout.flush()
-    except OSError:
-        # The link is cut. The work goes on: half of it would be worse.
-        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - for good
+def say(doing: str, confirm: bool = False) -> bool:
+    """Tell the controller what is being done, or that it is to confirm; whether it is there."""
+    LINK.write({"confirm" if confirm else "doing": doing})
+    return LINK.there
 
 
 MODES: "dict[str, Callable[[dict[str, Any]], dict[str, Any]] | tuple[str, str]]" = {
     "plan": plan,
     "apply": apply,
     "confirm": confirm,
+    "undo": undo,
     "facts": ("facts", "answer"),
     "probe": ("probe", "answer"),
     "ports": ("probe", "ports"),
@@ -251,7 +232,7 @@ def main(request: "dict[str, Any]") -> int:
     except record.RefusedError as problem:
         answer = {"refused": str(problem)}
     except (AgentError, OSError) as problem:
-        answer = {"error": _words(problem)}
+        answer = {"error": words(problem)}
     machine = (read("/etc/machine-id") or "").strip()
-    _write({"answer": {**answer, "machine_id": machine, "seconds": time.monotonic() - started}})
+    LINK.write({"answer": {**answer, "machine_id": machine, "seconds": time.monotonic() - started}})
     return 0

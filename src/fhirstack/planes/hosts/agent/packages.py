@@ -4,9 +4,11 @@ import contextlib
 import functools
 import glob
 import os
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from fhirstack.planes.hosts.agent import aptlock
 from fhirstack.planes.hosts.agent.base import (
     STATE,
     AgentError,
@@ -26,8 +28,12 @@ _LISTS = "/var/lib/apt/lists"
 _UPDATED = f"{STATE}/apt-updated"
 _OLD = 24 * 3600
 _KEEP_CONFIGURATION = ["--force-confdef", "--force-confold"]
-_PATIENCE = 120
-"""Seconds for another apt to end: a host that has just started updates itself."""
+_LOCK_SECONDS = 10
+"""That apt itself waits for its locks; longer waits are ours, and say who has them."""
+_TRIES = 10
+"""Another apt may come between ours and the moment at which the locks were free."""
+Tell = Callable[[str], object]
+"""Told what is waited for."""
 
 
 @functools.cache
@@ -69,29 +75,47 @@ def _nothing_starts() -> "Iterator[None]":
         sweep()
 
 
-def _patiently(command: "list[str]", check: bool = True) -> int:
-    """Run a program that needs the locks of apt and dpkg, which others may have for a while."""
-    limit = time.monotonic() + _PATIENCE
-    while True:
+def _patiently(command: "list[str]", check: bool = True, tell: "Tell" = str) -> int:
+    """Run a program that needs the locks of apt and dpkg, which others may have for a while.
+
+    Raises AgentError with its last lines, or with who has the locks and does not move.
+    """
+    for _ in range(_TRIES):
+        aptlock.wait(tell)
         done = run(command, timeout=1800, check=False)
-        locked = done.returncode and (
-            "get lock" in done.stderr or "locked by another" in done.stderr
-        )
-        if not locked or time.monotonic() > limit:
+        said = done.stderr
+        if not done.returncode or not ("get lock" in said or "locked by another" in said):
             break
-        time.sleep(1)
     if check and done.returncode:
-        tail = "\n".join((done.stdout + done.stderr).strip().splitlines()[-8:])
-        raise AgentError(f"`{' '.join(command)}` ended with {done.returncode}: {tail}")
+        text = (done.stdout + done.stderr).strip()
+        tail = "\n".join(text.splitlines()[-8:])
+        raise AgentError(
+            f"`{' '.join(command)}` ended with {done.returncode}: {tail}{_cause(text)}"
+        )
     return done.returncode
 
 
-def _apt_get(*words: str, check: bool = True) -> int:
-    options = ["-o", f"DPkg::Lock::Timeout={_PATIENCE}", "-o", "Dpkg::Use-Pty=0"]
+def _cause(text: str) -> str:
+    """Return the cause behind apt's words, where they do not say it."""
+    if "is not valid yet" in text or "not yet valid" in text:
+        now = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+        return (
+            f"\nThe host's clock says {now}, and is behind: `chronyc makestep`, or `date -s`, then"
+            " apply again"
+        )
+    if "has no installation candidate" in text or "Unable to locate package" in text:
+        return "\nLook at `apt-cache policy` of it: the lists may be old, or a pin refuses it"
+    if "Held packages were changed" in text or "held broken packages" in text:
+        return "\nA hold or a pin is in the way: `apt-mark showhold`, /etc/apt/preferences.d"
+    return ""
+
+
+def _apt_get(*words: str, check: bool = True, tell: "Tell" = str) -> int:
+    options = ["-o", f"DPkg::Lock::Timeout={_LOCK_SECONDS}", "-o", "Dpkg::Use-Pty=0"]
     for option in _KEEP_CONFIGURATION:
         options += ["-o", f"Dpkg::Options::={option}"]
     try:
-        return _patiently(["apt-get", "-q", "-y", *options, *words], check=check)
+        return _patiently(["apt-get", "-q", "-y", *options, *words], check=check, tell=tell)
     finally:
         statuses.cache_clear()
 
@@ -124,33 +148,78 @@ class Package(Resource):
         return [self.change("update", before=status, reason=reason)]
 
     def apply(self, changes: "list[Change]") -> None:
-        self.apply_many([self])
+        for error in self.apply_many([self]).values():
+            raise AgentError(error)
 
     @staticmethod
-    def apply_many(packages: "list[Package]") -> None:
+    def apply_many(packages: "list[Package]", tell: "Tell" = str) -> "dict[str, str]":
         """Put many packages in place with one apt-get for all of them.
 
-        Those whose services may start by being installed have a second one.
+        Those whose services may start by being installed have a second one. Returns what went
+        wrong by address: a package that cannot be had holds up no other.
         """
         with _nothing_starts():
-            _complete()
-            gone = [p.spec["name"] for p in packages if not p.spec["present"] and p.plan()]
-            if gone:
-                _apt_get("remove", *gone)
-            _install([p for p in packages if p.spec["present"] and not p.spec["starts"]])
-        _install([p for p in packages if p.spec["present"] and p.spec["starts"]])
+            _complete(tell)
+            gone = [p for p in packages if not p.spec["present"] and p.plan()]
+            failed = _each(gone, "remove", tell)
+            quiet = [p for p in packages if p.spec["present"] and not p.spec["starts"]]
+            failed |= _each(quiet, "install", tell)
+        return failed | _each([p for p in packages if p.spec["starts"]], "install", tell)
 
 
-def _complete() -> None:
+def _complete(tell: "Tell") -> None:
     """End what an interrupted dpkg began: nothing can be installed before."""
     statuses.cache_clear()
     half = any(status[1:2] in ("U", "F", "W", "t") for status in statuses().values())
     if half or glob.glob(glob.escape(at("/var/lib/dpkg/updates")) + "/[0-9]*"):
-        _patiently(["dpkg", *_KEEP_CONFIGURATION, "--configure", "-a"])
+        _patiently(["dpkg", *_KEEP_CONFIGURATION, "--configure", "-a"], tell=tell)
         statuses.cache_clear()
 
 
-def _install(packages: "list[Package]") -> None:
+def _each(packages: "list[Package]", verb: str, tell: "Tell") -> "dict[str, str]":
+    """Install or remove packages at once; those that apt names as the trouble are left out.
+
+    Returns their errors by address. What apt does not name stops all of them.
+    """
+    failed: "dict[str, str]" = {}
+    rest = packages
+    while rest:
+        try:
+            if verb == "install":
+                _install(rest, tell)
+            else:
+                _apt_get(verb, *[p.spec["name"] for p in rest], tell=tell)
+            break
+        except AgentError as problem:
+            text = str(problem)
+            named = [p for p in rest if _is_blamed(p.spec["name"], text)]
+            for package in named or rest:
+                failed[package.address] = text
+            rest = [p for p in rest if named and p not in named]
+    return failed
+
+
+def _is_blamed(name: str, text: str) -> bool:
+    """Return whether apt's or dpkg's error is about this package, not only its command line."""
+    said = text.partition(" ended with ")[2]
+    word = rf"(?<![\w.+-]){re.escape(name)}(?![\w.+-])"
+    archive = rf"error processing archive \S*/{re.escape(name)}_"
+    patterns = [archive, *(pattern.replace("NAME", word) for pattern in _BLAMES)]
+    return any(re.search(pattern, said, re.MULTILINE) for pattern in patterns)
+
+
+_BLAMES = (
+    r"Unable to locate package NAME",
+    r"Package '?NAME'? has no installation candidate",
+    r"Package '?NAME'? is not available",
+    r"^ NAME(?::\w+)? : ",
+    r"error processing package NAME",
+    r"^ NAME(?:/\S+)? ",
+)
+"""How apt and dpkg name a package that cannot be installed or removed."""
+
+
+def _install(packages: "list[Package]", tell: "Tell") -> None:
     missing = {p.spec["name"]: statuses().get(p.spec["name"], "un") for p in packages if p.plan()}
     if not missing:
         return
@@ -161,9 +230,9 @@ def _install(packages: "list[Package]") -> None:
     words = ["install", "--no-install-recommends", *again, *missing]
     if _lists_are_old():
         update()
-    if _apt_get(*words, check=False):
+    if _apt_get(*words, check=False, tell=tell):
         update()
-        _apt_get(*words)
+        _apt_get(*words, tell=tell)
 
 
 class AptSource(Resource):

@@ -8,11 +8,14 @@ the undoing, or the controller that came back in and confirms.
 import os
 import shlex
 import shutil
+import time
+from collections.abc import Callable
 
 from fhirstack.planes.hosts.agent.base import STATE, AgentError, Resource, at, read, run, write
 
 _KEPT = f"{STATE}/rollback"
 _UNDOING = f"{_KEPT}.undoing"
+_CONFIRMED = f"{_KEPT}.confirmed"
 _UNITS = "/etc/systemd/system/fhirstack-rollback"
 
 
@@ -57,12 +60,31 @@ def confirm(token: str) -> None:
     """Keep the changes. Raises AgentError where they were undone already."""
     if read(f"{_KEPT}/token") != token:
         raise AgentError("the host has already put back what it had: nobody confirmed in time")
-    done = f"{_KEPT}.confirmed"
-    shutil.rmtree(at(done), ignore_errors=True)
-    os.rename(at(_KEPT), at(done))
+    shutil.rmtree(at(_CONFIRMED), ignore_errors=True)
+    os.rename(at(_KEPT), at(_CONFIRMED))
     for line in _disarmed():
         run(["sh", "-c", line], check=False)
-    shutil.rmtree(at(done), ignore_errors=True)
+    # The token alone stays: who waits for the confirmation reads it.
+    for name in os.listdir(at(_CONFIRMED)):
+        if name != "token":
+            _remove(f"{_CONFIRMED}/{name}")
+
+
+def wait(token: str, tell: "Callable[[], bool]") -> None:
+    """Wait until the changes are confirmed. ``tell`` asks for it; whether anybody is there.
+
+    Raises AgentError where nobody confirmed: then the host has put back what it had. Where the
+    controller is gone that is not waited for.
+    """
+    while read(f"{_KEPT}/token") == token:
+        if not tell():
+            undo()
+            break
+        time.sleep(0.2)
+    while os.path.lexists(at(_UNDOING)):
+        time.sleep(0.2)
+    if read(f"{_CONFIRMED}/token") != token:
+        raise AgentError("nobody came back in to confirm: the host has put back what it had")
 
 
 def undo() -> None:
@@ -78,11 +100,18 @@ def _put_back(number: int, path: str) -> str:
     if not os.path.lexists(at(path)):
         return f"rm -f {shlex.quote(path)}"
     copy = f"{_KEPT}/{number}"
-    shutil.copy2(at(path), at(copy))
-    found = os.stat(at(path))
-    os.chown(at(copy), found.st_uid, found.st_gid)
+    # Whatever it is: a directory or a link where a file is to be is put back as such.
+    run(["cp", "-a", at(path), at(copy)])
     part = shlex.quote(f"{path}.fhirstack-undo")
-    return f"cp -a {_UNDOING}/{number} {part} && mv -f {part} {shlex.quote(path)}"
+    return f"cp -a {_UNDOING}/{number} {part} && mv -fT {part} {shlex.quote(path)}"
+
+
+def _remove(path: str) -> None:
+    place = at(path)
+    if os.path.isdir(place) and not os.path.islink(place):
+        shutil.rmtree(place)
+    else:
+        os.unlink(place)
 
 
 def _disarmed() -> "list[str]":

@@ -57,7 +57,7 @@ def firewall(environment: Environment, host: Host, _: Inputs) -> tuple[Resource,
     return (
         Package(name="nftables"),
         Package(name="ufw", present=False),
-        Nftables(table=TABLE, ruleset=render(environment, host)),
+        Nftables(table=TABLE, ruleset=render(environment, host), needs=("package:nftables",)),
         # Never restarted: that would take the tables of others.
         Service(name="nftables"),
     )

@@ -55,7 +55,7 @@ def _kernel(path: str, allowed: tuple[str, ...], directory: Directory) -> tuple[
         Directory(path="/etc/exports.d", exclusive="*.exports"),
         File(path="/etc/exports", content=f"{line}\n" if allowed else ""),
         Service(name="nfs-server", watch=("package:nfs-kernel-server", configuration.address)),
-        Exports(),
+        Exports(needs=("service:nfs-server",)),
     )
 
 

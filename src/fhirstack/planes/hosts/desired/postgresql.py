@@ -71,7 +71,11 @@ def postgresql(environment: Environment, host: Host, inputs: Inputs) -> tuple[Re
             watch=(package.address, configuration.address),
             reload_watch=tuple(file.address for file in reloaded),
         ),
-        PostgresqlSettings(cluster=f"{version}/main", settings=settings),
+        PostgresqlSettings(
+            cluster=f"{version}/main",
+            settings=settings,
+            needs=(f"service:postgresql@{version}-main",),
+        ),
     )
 
 

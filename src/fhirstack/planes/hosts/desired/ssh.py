@@ -31,6 +31,7 @@ def ssh(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]
             mode="0440",
             validate=("visudo", "-c", "-f", "{}"),
             guard=True,
+            needs=("package:sudo",),
         ),
         Directory(
             path="/etc/sudoers.d",
@@ -46,6 +47,7 @@ def ssh(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]
             content=render_sshd(environment, host),
             validate=("/usr/sbin/sshd", "-t", "-f", "{}"),
             guard=True,
+            needs=("package:openssh-server",),
         ),
         Service(name="ssh", reload_watch=(f"file:{_CONFIGURATION}",)),
     )
