@@ -164,3 +164,18 @@ def test_a_site_that_cannot_be_written_keeps_its_known_hosts(connections, monkey
         "production-lb": "production-lb ssh-ed25519 CCCC",
         "production-db": "production-db ssh-ed25519 BBBB",
     }
+
+
+def test_two_environments_with_one_address_share_no_connection(connections, tmp_path):
+    other = tmp_path / "other/site.yaml"
+    other.parent.mkdir()
+    other.write_text(site_template())
+    second = ssh.Connections(load_site(other).environments["production"], other)
+    third = ssh.Connections(load_site(connections.site).environments["staging"], connections.site)
+    paths = set()
+    for one, name in ((connections, "production"), (second, "production"), (third, "staging")):
+        one.prepare()
+        found = effective(one, f"{name}-db")
+        assert len(found["controlpath"]) < 108 - len(".0123456789abcdef")
+        paths.add(found["controlpath"].rpartition("-")[0])
+    assert len(paths) == 3

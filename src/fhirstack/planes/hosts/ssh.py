@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from fhirstack.bundle.cache import digest_of
 from fhirstack.errors import FhirstackError, UnreachableError, UsageError
 from fhirstack.model.base import IpAddress
 from fhirstack.model.host import Role
@@ -284,6 +285,9 @@ def render(
     says for an address (a ProxyCommand, a user's key) is honoured.
     """
     known = targets(environment)
+    # Two environments may have a machine each at one private address: a connection to the one must
+    # never carry what is meant for the other.
+    own = digest_of(str(known_hosts.absolute()).encode())[:8]
     blocks = []
     for target in known.values():
         lines = [
@@ -304,7 +308,7 @@ def render(
             *ssh_settings.lines(),
             f'  UserKnownHostsFile "{known_hosts}"',
             f"  ConnectTimeout {CONNECT_SECONDS}",
-            f'  ControlPath "{sockets}/%C"',
+            f'  ControlPath "{sockets}/{own}-%C"',
             f"  ControlPersist {PERSIST_SECONDS}",
         ]
         blocks.append("\n".join(lines))
