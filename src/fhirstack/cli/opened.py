@@ -7,6 +7,7 @@ from pathlib import Path
 from fhirstack.cli.console import console
 from fhirstack.cli.options import chosen, open_environment
 from fhirstack.cli.progress import step
+from fhirstack.errors import FhirstackError
 from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Site
 from fhirstack.planes.hosts import drafted, plane, trust
@@ -34,20 +35,26 @@ class Opened:
         """Return what each chosen host is to have."""
         return self.drafted.desired
 
-    def connect(self) -> None:
+    def connect(self) -> dict[str, FhirstackError]:
         """Know the keys on the way, and open the connection that all share.
 
-        Raises UnreachableError for what nobody gets past.
+        Returns what is wrong with single hosts. Raises UnreachableError for what nobody gets past.
         """
         entry = [h.name for h in self.environment.hosts_of(Role.LOAD_BALANCER)]
-        way = [f"{self.environment.name}-bastion", *entry, *(host.name for host in self.hosts)]
-        for name in trust.ensure(self.connections, way):
-            console(stderr=True).print(f"Known by the site's fingerprint: {name}")
+        way = trust.ensure(self.connections, [f"{self.environment.name}-bastion", *entry])
         self.connections.open()
+        rest = [host.name for host in self.hosts if host.name not in entry]
+        added, errors = trust.ensure_each(self.connections, rest)
+        for name in (*way, *added):
+            console(stderr=True).print(f"Known by the site's fingerprint: {name}")
+        return errors
 
     def plan(self, desired: plane.Desired) -> plane.Plan:
         """Return how the chosen hosts differ, and what would be made for them."""
         with step(f"plan of {len(self.hosts)} hosts"):
-            self.connect()
-            found = plane.plan(self.connections, self.site.programme, desired)
-        return replace(found, site=drafted.changes(self.drafted, found.changes, found.errors))
+            unknown = self.connect()
+            asked = {name: one for name, one in desired.items() if name not in unknown}
+            found = plane.plan(self.connections, self.site.programme, asked)
+        errors = {**unknown, **found.errors}
+        made = drafted.changes(self.drafted, found.changes, errors)
+        return replace(found, errors=errors, site=made)

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 
 from fhirstack.cli.console import console
 from fhirstack.cli.opened import Opened
@@ -96,7 +97,7 @@ def run(
 ) -> None:
     """Run a command on hosts, all at once, as the account that logs in. Output is by host."""
     opened = Opened(file, environment, host, role)
-    opened.connect()
+    unknown = opened.connect()
 
     def one(name: str) -> tuple[str, int, str]:
         # A name in the quotes of the shell: words are passed on as they were given.
@@ -109,10 +110,13 @@ def run(
         )
         return name, done.returncode, done.stdout.decode("utf-8", "replace")
 
-    failed = []
+    failed = list(unknown)
     out = console()
-    with ThreadPoolExecutor(max_workers=len(opened.hosts)) as pool:
-        for name, code, text in pool.map(one, [host.name for host in opened.hosts]):
+    for error in unknown.values():
+        out.print(f"[red]✗[/red] {escape(str(error))}")
+    names = [host.name for host in opened.hosts if host.name not in unknown]
+    with ThreadPoolExecutor(max_workers=max(len(names), 1)) as pool:
+        for name, code, text in pool.map(one, names):
             out.print(f"[bold]{name}[/bold]" + (f" [red]exit code {code}[/red]" if code else ""))
             for line in text.splitlines():
                 out.print(f"  {line}", markup=False, soft_wrap=True)

@@ -176,6 +176,5 @@ def test_two_environments_with_one_address_share_no_connection(connections, tmp_
     for one, name in ((connections, "production"), (second, "production"), (third, "staging")):
         one.prepare()
         found = effective(one, f"{name}-db")
-        assert len(found["controlpath"]) < 108 - len(".0123456789abcdef")
         paths.add(found["controlpath"].rpartition("-")[0])
     assert len(paths) == 3

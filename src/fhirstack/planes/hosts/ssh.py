@@ -322,7 +322,7 @@ def render(
     )
 
 
-_SOCKET_BYTES = 108 - 1 - len("/" + 40 * "x" + "." + 16 * "x")
+_SOCKET_BYTES = 108 - 1 - len("/" + 8 * "x" + "-" + 40 * "x" + "." + 16 * "x")
 """Of a directory for sockets: their paths have 108 bytes at most, and ssh adds to the digest that
 names one while it is made."""
 

@@ -5,10 +5,11 @@ import hashlib
 import subprocess
 import tempfile
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from fhirstack.errors import UnreachableError
+from fhirstack.errors import FhirstackError, UnreachableError
 from fhirstack.planes.hosts.ssh import Connections, Target, failure, steadily
 
 
@@ -53,28 +54,59 @@ def ensure(connections: Connections, names: Iterable[str]) -> list[str]:
     connections.prepare()
     added = []
     for target in connections.targets.values():
-        if target.name not in names:
-            continue
-        line = known(connections).get(target.name)
-        if line and target.host_key in (None, fingerprint(line)):
-            continue
-        if target.host_key is None:
-            environment = connections.environment.name
-            raise UnreachableError(
-                "its host key is not known",
-                where=target.name,
-                remedy=f"`fhirstack trust -e {environment}`, or write its `host_key` in the site",
-            )
-        key = ask(connections, target)
-        if not key.declared:
-            raise UnreachableError(
-                f"shows the host key {key.fingerprint}, the site says {target.host_key}",
-                where=target.name,
-                remedy="find out which machine answers; nothing was sent to it",
-            )
-        keep(connections, key)
-        added.append(target.name)
+        if target.name in names and (key := _new(connections, target)):
+            keep(connections, key)
+            added.append(target.name)
     return added
+
+
+def ensure_each(
+    connections: Connections, names: Iterable[str]
+) -> tuple[list[str], dict[str, FhirstackError]]:
+    """Do the same for machines that do not lead to each other, all at once.
+
+    Returns the names whose keys were added, and what is wrong with others: each by itself.
+    """
+
+    def one(name: str) -> HostKey | FhirstackError | None:
+        try:
+            return _new(connections, connections.targets[name])
+        except FhirstackError as error:
+            return error
+
+    wanted = list(names)
+    added: list[str] = []
+    errors: dict[str, FhirstackError] = {}
+    with ThreadPoolExecutor(max_workers=max(len(wanted), 1)) as pool:
+        for name, found in zip(wanted, pool.map(one, wanted), strict=True):
+            if isinstance(found, FhirstackError):
+                errors[name] = found
+            elif found:
+                keep(connections, found)
+                added.append(name)
+    return added, errors
+
+
+def _new(connections: Connections, target: Target) -> HostKey | None:
+    """Return the key of a machine that is not known yet; None where it is."""
+    line = known(connections).get(target.name)
+    if line and target.host_key in (None, fingerprint(line)):
+        return None
+    if target.host_key is None:
+        environment = connections.environment.name
+        raise UnreachableError(
+            "its host key is not known",
+            where=target.name,
+            remedy=f"`fhirstack trust -e {environment}`, or write its `host_key` in the site",
+        )
+    key = ask(connections, target)
+    if not key.declared:
+        raise UnreachableError(
+            f"shows the host key {key.fingerprint}, the site says {target.host_key}",
+            where=target.name,
+            remedy="find out which machine answers; nothing was sent to it",
+        )
+    return key
 
 
 def ask(connections: Connections, target: Target) -> HostKey:
