@@ -4,6 +4,7 @@ import errno
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -181,3 +182,17 @@ def test_a_firewall_needs_its_package_before_it():
     resources = loaded(Package(name="curl"), Package(name="nftables"), table)
     doing = work.Work(resources, "t", 60, lambda *words, **rest: True)
     assert doing._first() == {"package:nftables", "nftables:t"}
+
+
+def test_what_a_packages_script_would_wait_for_is_gone_before_it_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr("fhirstack.planes.hosts.agent.base.ROOT", str(tmp_path))
+    monkeypatch.setattr(packages.Package, "apply_many", lambda some, tell: {})
+    paths = {}
+    for name, make in {"pipe": os.mkfifo, "directory": os.mkdir, "file": Path.touch}.items():
+        paths[name] = tmp_path / name
+        make(paths[name])
+    resources = loaded(
+        Package(name="chrony"), *(File(path=f"/{name}", content="x") for name in paths)
+    )
+    work.Work(resources, "t", 60, lambda *words, **rest: True)._install(resources[:1])
+    assert [name for name, path in paths.items() if path.exists()] == ["directory", "file"]

@@ -87,6 +87,9 @@ class Resource:
         """Put the resource in place, whatever is there. Raises AgentError where it cannot."""
         raise NotImplementedError
 
+    def clear(self) -> None:
+        """Take away what would hold up a package's own scripts, before packages are installed."""
+
     def guarded_paths(self) -> "list[str]":
         """Return the files that a rollback puts back, where ``guard`` is set."""
         return []

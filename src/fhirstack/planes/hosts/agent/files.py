@@ -1,5 +1,6 @@
 """Files, lines in a file of others, and directories."""
 
+import contextlib
 import fnmatch
 import grp
 import hashlib
@@ -128,6 +129,14 @@ class File(Resource):
         os.makedirs(os.path.dirname(place), mode=0o755, exist_ok=True)
         uid, gid = owner_ids(spec["owner"], spec["group"])
         write(path, self.content() or "", int(spec["mode"], 8), uid, gid, self.validate)
+
+    def clear(self) -> None:
+        """Remove a pipe, a socket or a device: a script that reads it waits for ever."""
+        place = at(self.spec["path"])
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            mode = os.lstat(place).st_mode
+            if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):
+                os.unlink(place)
 
     def validate(self, copy: str) -> None:
         """Run the file's own checker on the new copy, where it has one."""

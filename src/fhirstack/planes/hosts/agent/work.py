@@ -120,6 +120,8 @@ class Work:
         able = [package for package in packages if not self._waits(package.address)]
         if not able:
             return
+        for resource in self.resources:
+            resource.clear()
         self.say(f"packages: {', '.join(package.spec['name'] for package in able)}")
         try:
             failed = Package.apply_many(able, self.say)
