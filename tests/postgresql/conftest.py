@@ -5,15 +5,18 @@ import os
 import psycopg
 import pytest
 
+from fhirstack.planes import databases
+from fhirstack.secret import Secret
+
 
 def connect(database: str = "postgres") -> psycopg.Connection:
-    return psycopg.connect(
-        host="127.0.0.1",
-        port=int(os.environ["TEST_POSTGRESQL_PORT"]),
-        user=os.environ["TEST_POSTGRESQL_USER"],
-        password=os.environ["TEST_POSTGRESQL_PASSWORD"],
-        dbname=database,
-        autocommit=True,
+    """Connect as the administrator, as the plane itself does."""
+    return databases.connect(
+        "127.0.0.1",
+        int(os.environ["TEST_POSTGRESQL_PORT"]),
+        os.environ["TEST_POSTGRESQL_USER"],
+        Secret(os.environ["TEST_POSTGRESQL_PASSWORD"]),
+        database,
     )
 
 

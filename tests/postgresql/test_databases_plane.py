@@ -7,16 +7,13 @@ import pytest
 
 from fhirstack.planes import databases
 from fhirstack.planes.plane import Action
-from fhirstack.secret import Secret
 from fhirstack.services import keycloak, warehouse
 
 from tests.postgresql.conftest import connect  # isort: skip
+from tests.postgresql.plane import SECRETS, data_directory, execute, planned  # isort: skip
 
 pytestmark = pytest.mark.postgresql
 
-DESIRED = (keycloak.DATABASE, warehouse.database())
-NAMES = (keycloak.DATABASE.secret, *warehouse.SECRETS)
-SECRETS = {name: Secret(f"{name}-of-the-test") for name in NAMES}
 TABLES = (
     (warehouse.LOADER, "airbyte.patient"),
     (warehouse.TRANSFORMER, "staging.stg_patient"),
@@ -24,22 +21,6 @@ TABLES = (
     (warehouse.TRANSFORMER, "marts.encounters"),
     (warehouse.TRANSFORMER, "marts_anonymous.service_activity"),
 )
-
-
-def planned(*, apply=False):
-    with connect() as connection:
-        changes = databases.plan(connection, DESIRED, SECRETS, connect)
-        for change in changes if apply else []:
-            if change.apply:
-                change.apply()
-        return changes
-
-
-def execute(statement, role=None):
-    with connect(warehouse.NAME) as connection:
-        if role:
-            connection.execute(f"SET ROLE {role}")
-        return connection.execute(statement)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -124,7 +105,7 @@ DRIFTS = (
     ("GRANT CREATE ON DATABASE warehouse TO warehouse_dashboard", "databases/warehouse"),
     ("REVOKE CONNECT ON DATABASE warehouse FROM warehouse_analyst", "databases/warehouse"),
     ("ALTER DATABASE warehouse OWNER TO warehouse_transformer", "databases/warehouse"),
-    ("GRANT warehouse_transformer TO warehouse_dashboard", "roles/warehouse_dashboard"),
+    ("GRANT warehouse_transformer TO warehouse_dashboard", "memberships"),
     ("ALTER ROLE warehouse_dashboard BYPASSRLS", "roles/warehouse_dashboard"),
     ("ALTER ROLE warehouse_loader SUPERUSER", "roles/warehouse_loader"),
     ("ALTER ROLE warehouse_analyst NOLOGIN", "roles/warehouse_analyst"),
@@ -180,7 +161,10 @@ def test_an_extension_that_is_needed_is_made_and_another_is_told():
 
     def plan():
         with connect() as connection:
-            found = databases.plan(connection, (keycloak.DATABASE, needing), SECRETS, connect)
+            expected = databases.Expected(data_directory(connection))
+            found = databases.plan(
+                connection, (keycloak.DATABASE, needing), SECRETS, connect, expected=expected
+            )
             for change in found:
                 if change.apply:
                     change.apply()

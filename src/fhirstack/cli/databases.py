@@ -27,6 +27,7 @@ from fhirstack.page.database import with_replicas
 from fhirstack.planes import databases
 from fhirstack.planes.databases import remote
 from fhirstack.planes.hosts import passwords
+from fhirstack.planes.hosts.desired import postgresql
 from fhirstack.planes.hosts.inputs import inputs_for, store_of
 from fhirstack.planes.hosts.store import Store
 from fhirstack.planes.local.account import own_account
@@ -109,7 +110,14 @@ def _planned(file: Path, name: str) -> Iterator[tuple[list[Change], Store]]:
             connection = server.open()
         try:
             with connection:
-                found = databases.plan(connection, desired, secrets, server.open, unused)
+                expected = databases.Expected(
+                    postgresql.data_directory(opened.hosts[0]),
+                    opened.site.programme,
+                    environment.name,
+                )
+                found = databases.plan(
+                    connection, desired, secrets, server.open, unused, expected=expected
+                )
                 yield [*passwords.made(store, desired, found), *found], store
         except psycopg.Error as error:
             raise UnreachableError(

@@ -24,6 +24,7 @@ from fhirstack.planes.hosts import resources
 from fhirstack.planes.hosts.agent import (
     accounts,
     base,
+    clusters,
     exports,
     files,
     kernel,
@@ -32,11 +33,24 @@ from fhirstack.planes.hosts.agent import (
     packages,
     postgresql,
     resolvers,
+    taken,
 )
 
 CASES = Path(__file__).parents[2] / "cases" / "hosts"
 KINDS = {cls.kind: cls for cls in resources.Resource.__subclasses__()}
-MODULES = (accounts, exports, files, kernel, mounts, nftables, packages, postgresql, resolvers)
+MODULES = (
+    accounts,
+    clusters,
+    exports,
+    files,
+    kernel,
+    mounts,
+    nftables,
+    packages,
+    postgresql,
+    resolvers,
+    taken,
+)
 
 
 class Host:
@@ -156,6 +170,7 @@ def compare(found: list[base.Change], expected: list[dict[str, Any]], address: s
 @pytest.mark.parametrize(("kind", "case"), cases())
 def test_kind(kind: str, case: dict[str, Any], host: Host) -> None:
     resource = made(kind, case["spec"])
+    resource.identity = case.get("identity", {})
     host.put(case.get("host", {}).get("files", {}))
     host.answers = list(case.get("host", {}).get("commands", []))
     host.owner = case.get("owner", "root")

@@ -3,7 +3,7 @@
 from fhirstack.checks.preflight.facts import Facts, Seen, Unreached
 from fhirstack.checks.preflight.ports import Wanted, wanted
 from fhirstack.checks.preflight.registry import environment_check, host_check
-from fhirstack.model.host import Host
+from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
 from fhirstack.page.results import Finding, failed, judge, ok, skipped
 
@@ -106,6 +106,18 @@ def ports(seen: Seen, host: Host, facts: Facts) -> Finding:
         problems,
         f"free or its own ({', '.join(dict.fromkeys(own))}): {text}" if own else f"free: {text}",
         "stop and remove these programs: `systemctl disable --now` their units",
+    )
+
+
+@host_check("host.strangers", {Role.DATABASE})
+def strangers(_: Seen, __: Host, facts: Facts) -> Finding:
+    """Judge that no data of others lie where the environment's will."""
+    if facts.strangers is None:
+        return skipped("what PostgreSQL and Redis hold, root alone sees")
+    return judge(
+        list(facts.strangers),
+        "PostgreSQL and Redis are not there yet, are empty, or are this environment's",
+        "as each says; nothing is written to them meanwhile",
     )
 
 

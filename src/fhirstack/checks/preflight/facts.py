@@ -76,6 +76,8 @@ class Facts(_Part):
     """Why there is no root, where there is none."""
     owner: dict[str, str] | None = None
     """Whose host it is since an earlier apply: programme, environment and host."""
+    strangers: tuple[str, ...] | None = None
+    """What is of others where a service's data and port will be, which root alone can see."""
     hostname: str
     os: System
     kernel: str

@@ -8,6 +8,15 @@ from fhirstack.checks.preflight.storage import used_paths
 from fhirstack.checks.preflight.system import modules
 from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
+from fhirstack.planes.hosts.desired import postgresql, redis
+from fhirstack.planes.hosts.resources import Resource
+
+
+def places(host: Host) -> tuple[Resource, ...]:
+    """Return what may be somebody else's on a host that was used before."""
+    if host.role is not Role.DATABASE:
+        return ()
+    return (*postgresql.whose(host), redis.whose())
 
 
 def request(environment: Environment, host: Host) -> dict[str, Any]:
@@ -22,6 +31,8 @@ def request(environment: Environment, host: Host) -> dict[str, Any]:
         "paths": paths,
         "modules": list(modules(environment, host.role)),
         "ports": [[row.protocol, row.first, row.last] for row in wanted(environment, host.role)],
+        "environment": environment.name,
+        "places": [place.as_dict() for place in places(host)],
         "urls": list(INTERNET),
         "repositories": True,
         "proxy": network.proxy.url if network.proxy else None,

@@ -1,44 +1,55 @@
 """The plane ``databases``: PostgreSQL roles, databases, schemas and rights."""
 
 from collections.abc import Container, Iterable, Mapping
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
 
 from fhirstack.errors import UnreachableError
-from fhirstack.planes.databases import extensions, functions, grants, roles
+from fhirstack.planes.databases import extensions, functions, grants, inside, looks, roles, whole
 from fhirstack.planes.databases.base import PLANE, Connection, Open, change, run
+from fhirstack.planes.databases.identity import Expected, refuse_others
+from fhirstack.planes.databases.looks import LEFT
 from fhirstack.planes.plane import Action, Change
 from fhirstack.secret import Secret
 from fhirstack.services.workload import Database
 
-__all__ = ["Connection", "connect", "plan"]
+__all__ = ["Connection", "Expected", "connect", "plan"]
 
 
 class ObservedDatabase(NamedTuple):
-    """A database: its owner, and who else has which right on it (``PUBLIC``: everybody)."""
+    """A database: its owner, and who else has which right on it (``PUBLIC``: everybody).
+
+    ``open``: whether it takes connections at all. ``unfit``: why it cannot serve; empty: it can.
+    """
 
     owner: str
+    open: bool
+    unfit: str
     rights: frozenset[tuple[str, str]]
 
 
 def observe(connection: Connection) -> dict[str, ObservedDatabase]:
     """Return the databases but the templates and the administrator's own."""
-    owners: dict[str, str] = {}
+    known: dict[str, tuple[str, bool, str]] = {}
     rights: dict[str, set[tuple[str, str]]] = {}
-    for name, owner, grantee, right in connection.execute(
-        "SELECT datname, pg_get_userbyid(datdba)::text,"
+    for name, owner, takes, unfit, grantee, right in connection.execute(
+        "SELECT datname, pg_get_userbyid(datdba)::text, datallowconn,"
+        " CASE WHEN datconnlimit = -2 THEN 'was being dropped when that was interrupted'"
+        "  WHEN pg_encoding_to_char(encoding) <> 'UTF8'"
+        "  THEN 'is ' || pg_encoding_to_char(encoding) || ', not UTF8' ELSE '' END,"
         " CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END,"
         " a.privilege_type FROM pg_database,"
         " aclexplode(coalesce(datacl, acldefault('d', datdba))) a"
-        " WHERE NOT datistemplate AND datname <> 'postgres'"
+        " WHERE datname NOT IN ('postgres', 'template0', 'template1')"
     ):
-        owners[str(name)] = str(owner)
+        known[str(name)] = (str(owner), bool(takes), str(unfit))
         found = rights.setdefault(str(name), set())
         if grantee != owner:
             found.add((str(grantee), str(right)))
-    return {name: ObservedDatabase(owners[name], frozenset(rights[name])) for name in owners}
+    return {name: ObservedDatabase(*known[name], frozenset(rights[name])) for name in known}
 
 
 def plan(
@@ -47,35 +58,67 @@ def plan(
     secrets: Mapping[str, Secret],
     open_database: Open,
     unused: tuple[Database, ...] = (),
+    *,
+    expected: Expected,
 ) -> list[Change]:
     """Return the changes, in the order to make them; foreign things are only reported.
 
     ``connection`` is the administrator's, to the database ``postgres``. ``unused`` are databases
-    of services that do not run now: their data is kept.
+    of services that do not run now: their data is kept. Raises UnreachableError where the cluster
+    is not the ``expected`` one, or a database in it cannot serve.
     """
+    refuse_others(connection, expected)
     observed_roles, databases = roles.observe(connection), observe(connection)
     changes = []
     for database in desired:
         changes += roles.plan(connection, database.every_login, secrets, observed_roles)
     own_roles = frozenset(login.role for d in desired for login in d.every_login)
+    known = whole.values(connection, desired, own_roles)
+    changes += looks.changes(connection, whole.LOOKS, known, open_database)
     for database in desired:
         found = databases.get(database.name)
+        if found and found.unfit:
+            raise UnreachableError(
+                f"the database {database.name} {found.unfit}; nothing was changed in it",
+                remedy="dump it, drop it, `fhirstack databases apply`, and restore it",
+            )
         changes += _database(connection, database, found, own_roles)
-        changes += grants.plan(database, open_database, own_roles, exists=found is not None)
-        changes += extensions.plan(database, open_database, exists=found is not None)
-        changes += functions.plan(database, open_database, exists=found is not None)
-        changes += roles.settings(connection, database.name, database.logins)
+        if found is None or found.open:
+            with open_database(database.name) if found else nullcontext() as inner:
+                changes += _within(database, inner, open_database, own_roles)
+        changes += roles.settings(connection, database.name, database.every_login)
     rested = {login.role for d in unused for login in d.every_login}
-    changes += _told("roles", observed_roles.keys() - own_roles, rested)
-    others = databases.keys() - {database.name for database in desired}
-    changes += _told("databases", others, {database.name for database in unused})
+    others = {name: observed_roles[name] for name in observed_roles.keys() - own_roles - rested}
+    shut = {name: roles.foreign(connection, name, others[name]) for name in sorted(others)}
+    changes += [one for one in shut.values() if one]
+    told = [name for name in observed_roles.keys() - own_roles if not shut.get(name)]
+    changes += _told("roles", told, rested)
+    rest = databases.keys() - {database.name for database in desired}
+    changes += _told("databases", rest, {database.name for database in unused})
+    return changes
+
+
+def _within(
+    database: Database,
+    connection: Connection | None,
+    open_database: Open,
+    own_roles: frozenset[str],
+) -> list[Change]:
+    """Return what differs inside of a database; ``connection``: None where it is not there yet."""
+    changes = []
+    if connection:
+        known = inside.values(database, own_roles)
+        changes += looks.changes(connection, inside.LOOKS, known, open_database, database.name)
+    changes += grants.plan(database, connection, open_database, own_roles)
+    changes += extensions.plan(database, connection, open_database)
+    changes += functions.plan(database, connection, open_database)
     return changes
 
 
 def _told(kind: str, names: Iterable[str], unused: Container[str]) -> list[Change]:
-    kept, foreign = "not used now: kept", "not made by fhirstack: left as it is"
+    kept = "not used now: kept"
     return [
-        Change(PLANE, f"{kind}/{name}", Action.REPORT, reason=kept if name in unused else foreign)
+        Change(PLANE, f"{kind}/{name}", Action.REPORT, reason=kept if name in unused else LEFT)
         for name in sorted(names)
     ]
 
@@ -96,8 +139,13 @@ def _database(
     name, owner = sql.Identifier(database.name), sql.Identifier(database.role)
     creating, owning = [], []
     if observed is None:
-        # Not in a transaction: PostgreSQL wants it so.
-        creating.append(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, owner))
+        # Not in a transaction: PostgreSQL wants it so. Not from template1: anybody's things may
+        # lie there.
+        creating.append(
+            sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE template0 ENCODING 'UTF8'").format(
+                name, owner
+            )
+        )
     elif observed.owner != database.role:
         owning.append(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, owner))
     for role in sorted({role for role, _ in extra}):
@@ -130,6 +178,18 @@ def _database(
     ]
 
 
+_OPTIONS = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "search_path=public",
+        "default_transaction_read_only=off",
+        "statement_timeout=0",
+        "session_replication_role=origin",
+        "role=none",
+    )
+)
+
+
 def _shown(rights: Iterable[tuple[str, str]]) -> list[str]:
     return [f"{right} to {role}" for role, right in sorted(rights)]
 
@@ -154,6 +214,10 @@ def connect(
             dbname=database,
             autocommit=True,
             connect_timeout=10,
+            # Names are text in any database; and what was set for roles and databases by hand
+            # does not hold for who comes to put it right.
+            client_encoding="UTF8",
+            options=_OPTIONS,
         )
     except psycopg.OperationalError as error:
         raise UnreachableError(

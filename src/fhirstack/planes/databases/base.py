@@ -25,7 +25,13 @@ def run(connection: Connection, statements: Iterable[Composed]) -> None:
 
 
 def change(
-    address: str, action: Action, before: Any, after: Any, apply: Callable[[], None]
+    address: str,
+    action: Action,
+    before: Any,
+    after: Any,
+    apply: Callable[[], None],
+    *,
+    reason: str = "",
 ) -> Change:
     """Return a change of this plane."""
-    return Change(PLANE, address, action, before, after, apply=apply)
+    return Change(PLANE, address, action, before, after, reason, apply=apply)

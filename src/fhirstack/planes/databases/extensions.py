@@ -2,28 +2,31 @@
 
 from psycopg import sql
 
-from fhirstack.planes.databases.base import PLANE, Open, change, run
+from fhirstack.planes.databases.base import PLANE, Connection, Open, change, run
+from fhirstack.planes.databases.looks import LEFT
 from fhirstack.planes.plane import Action, Change
 from fhirstack.services.workload import Database
 
 _BUILT_IN = frozenset(("plpgsql",))
 
 
-def plan(database: Database, connect: Open, *, exists: bool) -> list[Change]:
-    """Return the changes of one database's extensions; added ones are only reported."""
+def plan(database: Database, connection: Connection | None, connect: Open) -> list[Change]:
+    """Return the changes of one database's extensions; added ones are only reported.
+
+    ``connection`` is to the database; None where it is not there yet.
+    """
     observed: frozenset[str] = frozenset()
-    if exists:
-        with connect(database.name) as connection:
-            rows = connection.execute("SELECT extname FROM pg_extension").fetchall()
+    if connection:
+        rows = connection.execute("SELECT extname FROM pg_extension").fetchall()
         observed = frozenset(str(row[0]) for row in rows) - _BUILT_IN
     missing = [name for name in database.extensions if name not in observed]
     changes = []
     if missing:
 
         def apply() -> None:
-            with connect(database.name) as connection:
+            with connect(database.name) as again:
                 run(
-                    connection,
+                    again,
                     [
                         sql.SQL("CREATE EXTENSION {}").format(sql.Identifier(name))
                         for name in missing
@@ -37,7 +40,7 @@ def plan(database: Database, connect: Open, *, exists: bool) -> list[Change]:
             PLANE,
             f"databases/{database.name}/extensions/{name}",
             Action.REPORT,
-            reason="not made by fhirstack: left as it is",
+            reason=LEFT,
         )
         for name in sorted(observed - set(database.extensions))
     ]

@@ -16,25 +16,27 @@ _OPEN = (
 )
 
 
-def plan(database: Database, connect: Open, *, exists: bool) -> list[Change]:
-    """Return the change that closes what is open. A database has all of them open at first."""
+def plan(database: Database, connection: Connection | None, connect: Open) -> list[Change]:
+    """Return the change that closes what is open. A database has all of them open at first.
+
+    ``connection`` is to the database; None where it is not there yet.
+    """
     if not database.closed_functions:
         return []
     observed: list[tuple[str, str]] = []
-    if exists:
-        with connect(database.name) as connection:
-            observed = _observe(connection, database)
+    if connection:
+        observed = _observe(connection, database)
         if not observed:
             return []
 
     def apply() -> None:
-        with connect(database.name) as connection:
-            run(connection, [_close(*pair) for pair in _observe(connection, database)])
+        with connect(database.name) as again:
+            run(again, [_close(*pair) for pair in _observe(again, database)])
 
     return [
         change(
             f"databases/{database.name}/functions",
-            Action.UPDATE if exists else Action.CREATE,
+            Action.UPDATE if connection else Action.CREATE,
             [f"{role} may run {function}" for function, role in observed] or None,
             {"closed": sorted(database.closed_functions)},
             apply,

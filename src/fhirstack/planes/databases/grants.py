@@ -12,6 +12,7 @@ from psycopg import sql
 from psycopg.sql import Composed
 
 from fhirstack.planes.databases.base import PLANE, Connection, Open, change, run
+from fhirstack.planes.databases.looks import LEFT
 from fhirstack.planes.plane import Action, Change
 from fhirstack.services.workload import Database, Schema
 
@@ -118,24 +119,29 @@ def _role(connection: Connection, oid: object) -> str:
 
 
 def plan(
-    database: Database, connect: Open, own_roles: frozenset[str], *, exists: bool
+    database: Database,
+    connection: Connection | None,
+    connect: Open,
+    own_roles: frozenset[str],
 ) -> list[Change]:
-    """Return the changes of one database's schemas and rights."""
+    """Return the changes of one database's schemas and rights.
+
+    ``connection`` is to the database; None where it is not there yet.
+    """
     if not database.schemas:
         return []
     observed = Observed({}, frozenset())
-    if exists:
-        with connect(database.name) as connection:
-            observed = observe(connection, database.schemas)
+    if connection:
+        observed = observe(connection, database.schemas)
     statements, before, after = differences(database.schemas, observed, own_roles)
     changes = []
     if statements:
 
         def apply() -> None:
-            with connect(database.name) as connection:
+            with connect(database.name) as again:
                 # With what the changes before this one made: seen again, not remembered.
-                now = observe(connection, database.schemas)
-                run(connection, differences(database.schemas, now, own_roles)[0])
+                now = observe(again, database.schemas)
+                run(again, differences(database.schemas, now, own_roles)[0])
 
         changes.append(
             change(
@@ -158,7 +164,7 @@ def plan(
             PLANE,
             f"databases/{database.name}/{what}",
             Action.REPORT,
-            reason="not made by fhirstack: left as it is",
+            reason=LEFT,
         )
         for what in foreign
     ]

@@ -18,6 +18,8 @@ SPARE_CONNECTIONS = 2
 
 _RIGHTS = ("superuser", "createdb", "createrole", "replication", "bypassrls")
 """Attributes that no role of a service has."""
+_POWER = ("superuser", "createrole", "replication", "bypassrls")
+"""Those with which a role reads or changes what is not its own."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ class ObservedRole:
     limit: int
     verifier: str
     rights: tuple[str, ...]
-    member_of: tuple[str, ...]
+    until: str = ""
+    """When its password ends to be taken; empty: never."""
 
 
 def observe(connection: Connection) -> dict[str, ObservedRole]:
@@ -36,8 +39,7 @@ def observe(connection: Connection) -> dict[str, ObservedRole]:
     rows = connection.execute(
         "SELECT rolname, rolcanlogin, rolconnlimit, coalesce(rolpassword, ''),"
         " rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls,"
-        " ARRAY(SELECT pg_get_userbyid(roleid)::text FROM pg_auth_members"
-        "  WHERE member = pg_authid.oid ORDER BY 1)"
+        " coalesce(nullif(rolvaliduntil, 'infinity')::text, '')"
         " FROM pg_authid WHERE oid >= 16384"
     )
     return {
@@ -46,9 +48,9 @@ def observe(connection: Connection) -> dict[str, ObservedRole]:
             int(str(limit)),
             str(verifier),
             tuple(right for right, has in zip(_RIGHTS, flags, strict=True) if has),
-            tuple(str(group) for group in groups),  # type: ignore[attr-defined]
+            str(until),
         )
-        for name, login, limit, verifier, *flags, groups in rows
+        for name, login, limit, verifier, *flags, until in rows
     }
 
 
@@ -69,7 +71,7 @@ def _role(
     connection: Connection, login: Login, secret: Secret, observed: ObservedRole | None
 ) -> list[Change]:
     limit = login.pool + SPARE_CONNECTIONS
-    good = ObservedRole(True, limit, observed.verifier if observed else "", (), ())
+    good = ObservedRole(True, limit, observed.verifier if observed else "", ())
     if observed == good and verifies(observed.verifier, secret.reveal()):
         return []
     name = sql.Identifier(login.role)
@@ -80,17 +82,13 @@ def _role(
     statements = [
         sql.SQL(
             "{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
-            " CONNECTION LIMIT {} PASSWORD {}"
+            " CONNECTION LIMIT {} PASSWORD {} VALID UNTIL 'infinity'"
         ).format(
             sql.SQL("ALTER" if observed else "CREATE"),
             name,
             sql.Literal(limit),
             sql.Literal(verifier.decode()),
         )
-    ]
-    statements += [
-        sql.SQL("REVOKE {} FROM {}").format(sql.Identifier(group), name)
-        for group in (observed.member_of if observed else ())
     ]
     return [
         change(
@@ -109,9 +107,31 @@ def _shown(role: ObservedRole) -> dict[str, object]:
         shown["login"] = False
     if role.rights:
         shown["rights"] = list(role.rights)
-    if role.member_of:
-        shown["member_of"] = list(role.member_of)
+    if role.until:
+        shown["valid_until"] = role.until
     return shown
+
+
+def foreign(connection: Connection, name: str, observed: ObservedRole) -> Change | None:
+    """Return the change of a role of others that is above the server's rights; None: it is not.
+
+    It stays, with what it owns; it logs in no more.
+    """
+    power = [right for right in observed.rights if right in _POWER]
+    if not power:
+        return None
+    attributes = " ".join(f"NO{right.upper()}" for right in power)
+    statement = sql.SQL("ALTER ROLE {} NOLOGIN {}").format(
+        sql.Identifier(name), sql.SQL(attributes)
+    )
+    return change(
+        f"roles/{name}",
+        Action.UPDATE,
+        {"login": observed.login, "rights": power},
+        {"login": False, "rights": []},
+        lambda: run(connection, [statement]),
+        reason="not made by fhirstack, and above the rights that it gives: shut out, not removed",
+    )
 
 
 def settings(connection: Connection, database: str, logins: Iterable[Login]) -> list[Change]:

@@ -244,6 +244,40 @@ class PostgresqlSettings(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Place(Resource):
+    """The TCP port of a service, which no other program has, and its data, which are no other's.
+
+    ``pid_file`` and ``unit`` tell its own process. Where ``configuration`` has not ``sign``, what
+    ``data`` hold is somebody else's.
+    """
+
+    kind = "place"
+    named_by = "name"
+    name: str
+    port: int
+    pid_file: str
+    unit: str
+    configuration: str = ""
+    sign: str = ""
+    data: tuple[str, ...] = ()
+    early: bool = True
+    """Looked at before packages are installed: where it is another's, they are not."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PostgresqlCluster(Resource):
+    """A cluster (``version/name``) that is the environment's: it bears the mark, or is refused."""
+
+    kind = "postgresql-cluster"
+    named_by = "cluster"
+    cluster: str
+    encoding: str
+    locale: str
+    options: tuple[str, ...]
+    """Of ``initdb``, for a cluster that is made."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Exports(Resource):
     """What the NFS kernel server exports now is what /etc/exports* say."""
 

@@ -93,7 +93,10 @@ class Platform:
         """
         desired = catalogue.databases(self.environment)
         unused = catalogue.unused_databases(self.environment)
-        return databases.plan(connection, desired, self.secrets, self.superuser, unused)
+        expected = databases.Expected(str(self.stack.path("data", postgresql.NAME) / "main"))
+        return databases.plan(
+            connection, desired, self.secrets, self.superuser, unused, expected=expected
+        )
 
     def fhir(self) -> httpx.Client:
         """Return a client of the FHIR server itself, past the gateway."""

@@ -74,6 +74,8 @@ class Resource:
         """Addresses of resources before it that have changes too; set before ``plan``."""
         self.digests: dict[str, str] = {}
         """Of what is declared, by address; set before ``plan``."""
+        self.identity: dict[str, str] = {}
+        """Whose host it is: programme, environment and host; set before ``plan``."""
 
     def plan(self) -> "list[Change]":
         """Return how the host differs from what is declared. Changes nothing.
@@ -82,6 +84,10 @@ class Resource:
         package is missing is one that will be started.
         """
         raise NotImplementedError
+
+    def strangers(self) -> "list[str]":
+        """Return what of others is in its place, each with the remedy. It is never changed."""
+        return []
 
     def apply(self, changes: "list[Change]") -> None:
         """Put the resource in place, whatever is there. Raises AgentError where it cannot."""

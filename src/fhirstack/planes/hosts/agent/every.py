@@ -2,6 +2,7 @@
 
 from fhirstack.planes.hosts.agent import (
     accounts,
+    clusters,
     exports,
     files,
     jobs,
@@ -12,11 +13,13 @@ from fhirstack.planes.hosts.agent import (
     postgresql,
     resolvers,
     services,
+    taken,
 )
 from fhirstack.planes.hosts.agent.main import main
 
 __all__ = [
     "accounts",
+    "clusters",
     "exports",
     "files",
     "jobs",
@@ -28,4 +31,5 @@ __all__ = [
     "postgresql",
     "resolvers",
     "services",
+    "taken",
 ]

@@ -9,6 +9,7 @@ A request has the mode ``facts`` and says what to look at; each key may be left 
 - ``proxy``: the URL of the one by which all that is asked, in place of the host's own;
 - ``names``: DNS names, asked of those resolvers;
 - ``served``: names whose certificates are asked for at ``https_port`` of the host itself;
+- ``places``: resources whose place may be somebody else's already, and the ``environment``;
 - ``units``: of systemd, whose states are told;
 - ``resolvers``: DNS servers, in place of the host's own, each asked for ``question``;
 - ``time_servers``: asked for the time.
@@ -25,7 +26,7 @@ from typing import Any, Callable
 
 from fhirstack.planes.hosts.agent import facts_machine as machine
 from fhirstack.planes.hosts.agent import facts_network as network
-from fhirstack.planes.hosts.agent.base import STATE, read
+from fhirstack.planes.hosts.agent.base import STATE, Resource, read
 from fhirstack.planes.hosts.agent.facts_ports import listening
 from fhirstack.planes.hosts.agent.jobs import states
 
@@ -41,6 +42,7 @@ def answer(request: "dict[str, Any]") -> "dict[str, Any]":
     asked = network.together(_questions(request, proxies), NETWORK_SECONDS)
     return {
         "root": os.geteuid() == 0,
+        "strangers": strangers(request),
         "owner": owner(),
         "hostname": socket.gethostname(),
         "os": machine.system(),
@@ -78,6 +80,18 @@ def owner() -> "dict[str, str] | None":
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None
+
+
+def strangers(request: "dict[str, Any]") -> "list[str] | None":
+    """Return what is of others where a service's data and port will be; None: root alone sees."""
+    if os.geteuid() != 0:
+        return None
+    found = []
+    for spec in request.get("places", ()):
+        place = Resource.kinds[spec["kind"]](spec)
+        place.identity = {"environment": request["environment"]}
+        found += [f"{place.address}: {fault}" for fault in place.strangers()]
+    return found
 
 
 def _questions(

@@ -29,10 +29,16 @@ def listening(ranges: "Iterable[list[Any]]") -> "list[dict[str, Any]]":
         if address not in entry["addresses"]:
             entry["addresses"].append(address)
         inodes.setdefault(inode, []).append((protocol, port))
-    for inode, (pid, program) in _holders(set(inodes) - {"0"}).items():
+    for inode, (pid, program) in holders(set(inodes) - {"0"}).items():
         for key in inodes[inode]:
             found[key].update(program=program, pid=pid)
     return [found[key] for key in sorted(found)]
+
+
+def listeners(protocol: str, port: int) -> "set[str]":
+    """Return the inodes of the sockets that listen on a port."""
+    found = (each for each in _sockets() if each[0] == protocol and each[2] == port)
+    return {inode for _, _, _, inode in found}
 
 
 def _sockets() -> "Iterable[tuple[str, str, int, str]]":
@@ -53,7 +59,7 @@ def _address(text: str) -> str:
     return str(ip_address(b"".join(words)))
 
 
-def _holders(inodes: "set[str]") -> "dict[str, tuple[int, str]]":
+def holders(inodes: "set[str]") -> "dict[str, tuple[int, str]]":
     """Return the process id and name of who holds each socket."""
     found: "dict[str, tuple[int, str]]" = {}
     for entry in os.listdir(at("/proc")) if inodes else ():

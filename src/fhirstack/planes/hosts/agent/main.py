@@ -38,7 +38,9 @@ Errors = dict[str, str]
 """What went wrong, by the address of the resource."""
 
 
-def load(specs: "list[dict[str, Any]]") -> "list[Resource]":
+def load(
+    specs: "list[dict[str, Any]]", identity: "dict[str, str] | None" = None
+) -> "list[Resource]":
     """Return the resources of a request. Raises AgentError for a kind that is not known."""
     unknown = {spec["kind"] for spec in specs} - Resource.kinds.keys()
     if unknown:
@@ -52,6 +54,7 @@ def load(specs: "list[dict[str, Any]]") -> "list[Resource]":
     resources = [Resource.kinds[spec["kind"]](spec) for spec in specs]
     for resource in resources:
         resource.digests = digests
+        resource.identity = identity or {}
     return resources
 
 
@@ -100,7 +103,7 @@ def plan(request: "dict[str, Any]") -> "dict[str, Any]":
     """Compare, and change nothing."""
     with record.at_rest():
         record.refuse_others(request["identity"])
-        found, errors = compare(load(request["resources"]))
+        found, errors = compare(load(request["resources"], request["identity"]))
         return _told(found) | {"unconfirmed": bool(rollback.pending()), "errors": errors}
 
 
@@ -113,7 +116,7 @@ def apply(request: "dict[str, Any]") -> "dict[str, Any]":
             # Nobody confirmed the last change: what was before it is the ground to stand on.
             rollback.undo()
         sweep()
-        resources = load(request["resources"])
+        resources = load(request["resources"], request["identity"])
         found, unseen = compare(resources)
         answer = _told(found)
         expected = request.get("expected")

@@ -14,6 +14,8 @@ from fhirstack.planes.hosts.desired.releases import postgresql_version
 from fhirstack.planes.hosts.resources import (
     File,
     Package,
+    Place,
+    PostgresqlCluster,
     PostgresqlSettings,
     Resource,
     Service,
@@ -24,6 +26,10 @@ from fhirstack.services import postgresql as service
 PORT = 5432
 PURPOSE = "postgresql"
 _OWNER = "postgres"
+_CREATION = "file:/etc/postgresql-common/createcluster.conf"
+"""What the package makes its cluster with."""
+_ENCODING, _LOCALE = "UTF8", "C.UTF-8"
+_INITDB = ("--data-checksums", f"--encoding={_ENCODING}", f"--locale={_LOCALE}")
 
 
 def postgresql(environment: Environment, host: Host, inputs: Inputs) -> tuple[Resource, ...]:
@@ -33,14 +39,17 @@ def postgresql(environment: Environment, host: Host, inputs: Inputs) -> tuple[Re
     settings = server_settings(environment, host)
     networks = [str(network) for network in clients(environment, host, PORT)]
     certificate = inputs.certificates[PURPOSE]
+    theirs, cluster = whose(host)
+    owned = (cluster.address,)
     configuration = _file(
         f"{place}/postgresql.conf",
         service.render_settings(settings),
         validate=(
             *("runuser", "-u", _OWNER, "--", f"/usr/lib/postgresql/{version}/bin/postgres"),
-            *("-C", "shared_buffers", "-D", f"/var/lib/postgresql/{version}/main"),
+            *("-C", "shared_buffers", "-D", data_directory(host)),
             "--config-file={}",
         ),
+        needs=owned,
     )
     reloaded = (
         _file(
@@ -49,23 +58,32 @@ def postgresql(environment: Environment, host: Host, inputs: Inputs) -> tuple[Re
                 catalogue.databases(environment), *networks, tls=True, superuser="peer"
             ),
             mode="0640",
+            needs=owned,
         ),
-        _file(f"{place}/fhirstack.crt", certificate.chain),
-        _file(f"{place}/fhirstack.key", certificate.key.reveal(), mode="0600", secret=True),
+        _file(f"{place}/fhirstack.crt", certificate.chain, needs=owned),
+        _file(
+            f"{place}/fhirstack.key",
+            certificate.key.reveal(),
+            mode="0600",
+            secret=True,
+            needs=owned,
+        ),
     )
-    package = Package(name=f"postgresql-{version}")
+    package = Package(name=f"postgresql-{version}", needs=(_CREATION, theirs.address))
     return (
+        theirs,
         File(
-            path="/etc/postgresql-common/createcluster.conf",
-            content="create_main_cluster = true\n"
-            "initdb_options = '--data-checksums --encoding=UTF8 --locale=C.UTF-8'\n",
+            path=_CREATION.removeprefix("file:"),
+            content=f"create_main_cluster = true\ninitdb_options = '{' '.join(_INITDB)}'\n",
             early=True,
+            needs=(theirs.address,),
         ),
         package,
+        cluster,
         late_addresses(host),
         *reloaded,
         configuration,
-        Service(name="postgresql"),
+        Service(name="postgresql", needs=owned),
         Service(
             name=f"postgresql@{version}-main",
             watch=(package.address, configuration.address),
@@ -79,6 +97,30 @@ def postgresql(environment: Environment, host: Host, inputs: Inputs) -> tuple[Re
     )
 
 
+def data_directory(host: Host) -> str:
+    """Return where the data of the environment's cluster lie."""
+    return f"/var/lib/postgresql/{postgresql_version(host)}/main"
+
+
+def whose(host: Host) -> tuple[Place, PostgresqlCluster]:
+    """Return what must be this environment's before anything of PostgreSQL is written."""
+    version = postgresql_version(host)
+    place = Place(
+        name="postgresql",
+        port=PORT,
+        pid_file=f"{data_directory(host)}/postmaster.pid",
+        unit=f"postgresql@{version}-main.service",
+    )
+    cluster = PostgresqlCluster(
+        cluster=f"{version}/main",
+        encoding=_ENCODING,
+        locale=_LOCALE,
+        options=_INITDB,
+        needs=(f"package:postgresql-{version}",),
+    )
+    return place, cluster
+
+
 def server_settings(environment: Environment, host: Host) -> dict[str, str]:
     """Return all settings of the server. Memory and connections are the page's budget.
 
@@ -90,7 +132,7 @@ def server_settings(environment: Environment, host: Host) -> dict[str, str]:
     limits = budget(environment)
     connections = max(limits.max_connections, limits.asked)
     return {
-        "data_directory": f"/var/lib/postgresql/{version}/main",
+        "data_directory": data_directory(host),
         "hba_file": f"{place}/pg_hba.conf",
         "ident_file": f"{place}/pg_ident.conf",
         "external_pid_file": f"/var/run/postgresql/{version}-main.pid",
@@ -117,6 +159,7 @@ def _file(
     mode: str = "0644",
     secret: bool = False,
     validate: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
 ) -> File:
     return File(
         path=path,
@@ -126,4 +169,5 @@ def _file(
         group=_OWNER,
         secret=secret,
         validate=validate,
+        needs=needs,
     )

@@ -4,7 +4,7 @@ from fhirstack.model.host import Host
 from fhirstack.model.site import Environment
 from fhirstack.page.database import redis_memory
 from fhirstack.planes.hosts.desired.inputs import Inputs
-from fhirstack.planes.hosts.resources import File, Package, Resource, Service
+from fhirstack.planes.hosts.resources import File, Package, Place, Resource, Service
 from fhirstack.services import catalogue
 from fhirstack.services import redis as service
 
@@ -37,12 +37,26 @@ def redis(environment: Environment, host: Host, inputs: Inputs) -> tuple[Resourc
         _file("redis.conf", settings + "supervised systemd\npidfile /run/redis/redis-server.pid\n"),
     )
     return (
-        Package(name="redis-server"),
+        theirs := whose(),
+        Package(name="redis-server", needs=(theirs.address,)),
         *files,
         Service(
             name="redis-server",
             watch=("package:redis-server", *(file.address for file in files)),
         ),
+    )
+
+
+def whose() -> Place:
+    """Return what must be this environment's before anything of Redis is written."""
+    return Place(
+        name="redis",
+        port=PORT,
+        pid_file="/run/redis/redis-server.pid",
+        unit="redis-server.service",
+        configuration=f"{_PLACE}/redis.conf",
+        sign=f"{_PLACE}/fhirstack.crt",
+        data=("/var/lib/redis/dump.rdb", "/var/lib/redis/appendonlydir"),
     )
 
 
