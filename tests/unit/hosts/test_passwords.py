@@ -17,7 +17,11 @@ SECRET = "site/secret:postgresql-fhir"
 
 
 def role(name, action):
-    return Change("databases", f"roles/{name}", action)
+    return Change("databases", f"roles/{name}", action, after={"password": "***"})
+
+
+def shut_out(name):
+    return Change("databases", f"roles/{name}", Action.UPDATE, after={"login": False})
 
 
 def asked(directory):
@@ -43,6 +47,7 @@ def used(directory):
         (False, [role("fhir", Action.CREATE)], False),
         (False, [role("fhir", Action.UPDATE)], True),
         (False, [role("mallory", Action.REPORT)], False),
+        (False, [shut_out("mallory")], False),
         # One that was taken away, so that another is made.
         (True, [role("fhir", Action.UPDATE)], False),
         (True, [role("fhir", Action.CREATE)], False),
@@ -59,7 +64,7 @@ def test_a_store_that_was_left_behind_makes_no_passwords(
         for change in passwords.made(store, catalogue.databases(environment()), changes)
         if change.address == SECRET
     )
-    locked_out = changes[0].action is Action.UPDATE
+    locked_out = changes[0] == role("fhir", Action.UPDATE)
     assert told.disrupts is locked_out
     assert ("fhir has another password" in told.reason) is locked_out
     if refused:

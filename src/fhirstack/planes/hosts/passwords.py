@@ -42,9 +42,14 @@ def refuse_strange(environment: str, store: Store, changes: Iterable[Change]) ->
 
 
 def _there(changes: Iterable[Change]) -> set[str]:
-    """Return the roles that are there and would be changed."""
+    """Return the services' roles that are there and would be changed.
+
+    A role of others is no reason: it is shut out, and gets no password.
+    """
     return {
         change.address.removeprefix("roles/")
         for change in changes
-        if change.action is Action.UPDATE and change.address.startswith("roles/")
+        if change.action is Action.UPDATE
+        and change.address.startswith("roles/")
+        and "password" in change.after
     }
