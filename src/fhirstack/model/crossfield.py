@@ -38,7 +38,7 @@ def crossfield_errors(environments: Mapping[str, Node], file: str) -> list[Fhirs
     """Return the errors between values of one environment, and between environments."""
     errors: list[FhirstackError] = []
     for name, node in environments.items():
-        for judge in (_hosts, _access, _services, _clients, _rules, _deviations):
+        for judge in (_hosts, _access, _services, _clients, _rules, _backups, _deviations):
             errors += judge(name, node, file)
     errors += _shared(environments, file)
     errors += _shared_names(environments, file)
@@ -145,6 +145,17 @@ def _rules(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:
     if issuer and issuer.text == "provided" and not environment.get("tls", "directory"):
         what = f"{show_path(issuer.path)}: provided certificates need a directory"
         yield at(file, issuer.place, what, f"write `directory: certificates/{name}` beside it")
+
+
+def _backups(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:
+    """Judge that backups lie on the disk that is named for them."""
+    mount, path = environment.get("storage", "mount"), environment.get("backups", "path")
+    if not mount or not mount.text or not path or not path.text:
+        return
+    above = mount.text.rstrip("/")
+    if not above or not f"{path.text}/".startswith(f"{above}/"):
+        what = f"environments.{name}: the backup path {path.text} is not on {mount.text}"
+        yield at(file, mount.place, what, "write where the disk is mounted: the path or above it")
 
 
 def _deviations(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:

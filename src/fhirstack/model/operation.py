@@ -92,6 +92,11 @@ class Storage(Model):
     server: Literal["kernel", "ganesha"] = Field(
         default="kernel", description="Linux's own NFS server, or nfs-ganesha where it cannot run"
     )
+    mount: AbsolutePath | None = Field(
+        default=None,
+        description="Where the external storage is mounted; none: at `backups.path` or above it",
+        examples=["/srv/backups"],
+    )
 
 
 class Monitoring(Model):

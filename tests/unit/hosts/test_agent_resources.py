@@ -33,6 +33,7 @@ from fhirstack.planes.hosts.agent import (
     packages,
     postgresql,
     resolvers,
+    storage,
     taken,
 )
 
@@ -49,6 +50,7 @@ MODULES = (
     packages,
     postgresql,
     resolvers,
+    storage,
     taken,
 )
 

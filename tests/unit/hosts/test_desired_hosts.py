@@ -1,8 +1,10 @@
 """The desired state of hosts as a whole: what each role has, in which order, without accidents."""
 
 import json
+import shlex
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from tests.unit.hosts.desired_site import (
@@ -20,6 +22,7 @@ from fhirstack.model.host import OperatingSystem, Role
 from fhirstack.page.database import budget, with_replicas
 from fhirstack.planes.hosts.desired import desired
 from fhirstack.planes.hosts.desired.inputs import Certificate, edge_purpose
+from fhirstack.planes.hosts.desired.nfs import on_its_disk
 from fhirstack.planes.hosts.desired.order import waves
 from fhirstack.planes.hosts.resources import File, Service
 from fhirstack.secret import Secret
@@ -208,6 +211,50 @@ def test_ganesha_in_place_of_the_kernels():
     assert configuration.count("CLIENT {") == 8
     assert "Access_Type = NONE;" in configuration
     assert configuration.count("{") == configuration.count("}")
+
+
+@pytest.mark.parametrize("server", ["kernel", "ganesha"])
+def test_a_server_of_backups_waits_for_its_disk_and_makes_nothing_in_its_place(server):
+    found = resources(Role.NFS, changed(storage={"server": server}))
+    unit = {"kernel": "nfs-server", "ganesha": "nfs-ganesha"}[server]
+    guard = text(found, f"/etc/systemd/system/{unit}.service.d/60-fhirstack-disk.conf")
+    assert 'RequiresMountsFor="/srv/backups/staging"' in guard
+    path = "storage:/srv/backups/staging"
+    assert found[path].services == (unit,)
+    assert {path, f"file:/etc/systemd/system/{unit}.service.d/60-fhirstack-disk.conf"} <= set(
+        found[f"service:{unit}"].watch
+    )
+    assert path in found["directory:/srv/backups/staging"].needs
+    order = list(found)
+    assert order.index(path) < order.index("directory:/srv/backups/staging")
+
+
+def test_a_disk_that_is_named_is_the_one_that_counts():
+    found = resources(Role.NFS, changed(storage={"mount": "/srv/backups"}))
+    guard = text(found, "/etc/systemd/system/nfs-server.service.d/60-fhirstack-disk.conf")
+    assert """'mountpoint -q "$$1" || exit 255' sh "/srv/backups"\n""" in guard
+    assert ",mp=/srv/backups)" in text(found, "/etc/exports")
+    assert found["storage:/srv/backups/staging"].mount == "/srv/backups"
+
+
+def test_a_host_without_external_storage_keeps_backups_where_it_can():
+    hosts = [item.model_dump() | {"external_storage": None} for item in environment().hosts]
+    found = resources(Role.NFS, changed(hosts=hosts))
+    assert "directory:/srv/backups/staging" in found
+    assert not [address for address in found if address.startswith("storage:")]
+
+
+@pytest.mark.parametrize(
+    ("path", "there", "code"),
+    [("/proc", True, 0), ("/nowhere at all", False, 255), ("/", True, 255), ("/etc", True, 255)],
+)
+def test_the_guard_of_a_unit_lets_it_start_on_another_disk_alone(path, there, code):
+    guard = on_its_disk(path, None, "x")[0].content
+    line = next(line for line in guard.splitlines() if line.startswith("ExecCondition="))
+    command = line.partition("=")[2].replace("%%", "%").replace("$$", "$")
+    assert Path(path).exists() is there
+    done = subprocess.run(shlex.split(command), capture_output=True, check=False)
+    assert done.returncode == code
 
 
 def test_the_edge_serves_each_worker_and_the_api():

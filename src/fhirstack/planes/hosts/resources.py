@@ -199,6 +199,22 @@ class Mount(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Storage(Resource):
+    """A path that lies on a disk of its own, never on the root file system in its place.
+
+    Nothing of it is made: where the disk is missing, ``services`` that would write to the path are
+    stopped, and the rest is left to people.
+    """
+
+    kind = "storage"
+    named_by = "path"
+    path: str
+    mount: str = ""
+    """Where the disk is mounted: the path or above it. Empty: anywhere below the root."""
+    services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Swap(Resource):
     """No swap, now and at boot: the kubelet refuses to run with it."""
 

@@ -13,6 +13,7 @@ from fhirstack.planes.hosts.agent import (
     postgresql,
     resolvers,
     services,
+    storage,
     taken,
 )
 from fhirstack.planes.hosts.agent.main import main
@@ -31,5 +32,6 @@ __all__ = [
     "postgresql",
     "resolvers",
     "services",
+    "storage",
     "taken",
 ]

@@ -28,9 +28,9 @@ def mounted(path: str) -> "list[Mounted]":
     for line in (read("/proc/self/mountinfo") or "").splitlines():
         first, _, second = line.partition(" - ")
         fields, (type_, source, options) = first.split(), second.split()[:3]
-        if _decoded(fields[4]) == path:
+        if decoded(fields[4]) == path:
             both = {*fields[5].split(","), *options.split(",")}
-            found.append(Mounted(_decoded(source), type_, both))
+            found.append(Mounted(decoded(source), type_, both))
     return found
 
 
@@ -42,7 +42,8 @@ def write_fstab(text: str) -> None:
     run(["systemctl", "daemon-reload"], check=False)
 
 
-def _decoded(word: str) -> str:
+def decoded(word: str) -> str:
+    """Return a path as it is, of how mountinfo and fstab write it."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), word)
 
 
@@ -76,7 +77,7 @@ class Mount(Resource):
     def is_for_path(self, line: str) -> bool:
         """Return whether a line of fstab is about the path."""
         words = line.split()
-        path = _decoded(words[1]) if len(words) > 1 and not words[0].startswith("#") else ""
+        path = decoded(words[1]) if len(words) > 1 and not words[0].startswith("#") else ""
         return path != "" and os.path.normpath(path) == self.spec["path"]
 
     def fault(self) -> str:

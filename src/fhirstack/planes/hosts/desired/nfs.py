@@ -17,6 +17,7 @@ from fhirstack.planes.hosts.resources import (
     Package,
     Resource,
     Service,
+    Storage,
 )
 
 PORT = 2049
@@ -32,48 +33,77 @@ def nfs(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]
     """Return the directory of backups and the server that shares it. No path: no server."""
     if environment.backups is None:
         return ()
-    path = environment.backups.path
+    path, mount = environment.backups.path, environment.storage.mount
     allowed = tuple(str(item.network_address) for item in clients(environment, host, PORT, WRITERS))
-    directory = Directory(path=path, mode="0750", owner=ACCOUNT, group=ACCOUNT)
-    if environment.storage.server == "ganesha":
-        return (*_ganesha(host, path, allowed, directory), *WITHOUT_RPCBIND)
-    return (*_kernel(path, allowed, directory), *WITHOUT_RPCBIND)
+    ganesha = environment.storage.server == "ganesha"
+    unit = "nfs-ganesha" if ganesha else "nfs-server"
+    disk = on_its_disk(path, mount, unit) if host.external_storage or mount else ()
+    needs = tuple(item.address for item in disk)
+    directory = Directory(path=path, mode="0750", owner=ACCOUNT, group=ACCOUNT, needs=needs)
+    if ganesha:
+        server = _ganesha(host, path, allowed, needs)
+    else:
+        server = _kernel(path, mount, allowed, needs)
+    return (*disk, directory, *server, *WITHOUT_RPCBIND)
 
 
-def _kernel(path: str, allowed: tuple[str, ...], directory: Directory) -> tuple[Resource, ...]:
+def on_its_disk(path: str, mount: str | None, unit: str) -> tuple[Resource, ...]:
+    """Return what keeps a unit from serving a path while the disk is missing, after a boot too.
+
+    Where the site names no mount, the path's file system must be another than the root's.
+    """
+    missing = 'there=$$(stat -c %%d "$$1") && test "$$there" != "$$(stat -c %%d /)"'
+    there = 'mountpoint -q "$$1"' if mount else missing
+    guard = File(
+        path=f"/etc/systemd/system/{unit}.service.d/60-fhirstack-disk.conf",
+        content=(
+            "# Without its disk nothing is served: what is written would go to the root disk.\n"
+            f"[Unit]\nRequiresMountsFor={_quoted(path)}\n"
+            f"[Service]\nExecCondition=/bin/sh -c '{there} || exit 255' sh"
+            f" {_quoted(mount or path).replace('$', '$$')}\n"
+        ),
+    )
+    return guard, Storage(path=path, mount=mount or "", services=(unit,))
+
+
+def _quoted(path: str) -> str:
+    """Return a path as one word of a unit file."""
+    for sign in ("\\", '"'):
+        path = path.replace(sign, f"\\{sign}")
+    return f'"{path.replace("%", "%%")}"'
+
+
+def _kernel(
+    path: str, mount: str | None, allowed: tuple[str, ...], needs: tuple[str, ...]
+) -> tuple[Resource, ...]:
     options = "rw,sync,no_subtree_check,all_squash"
     options += f",anonuid={ACCOUNT_ID},anongid={ACCOUNT_ID},sec=sys"
+    # Also a server that runs shares nothing when its disk is taken away.
+    options += f",mp={mount}" if mount else ""
     line = " ".join([path, *(f"{client}({options})" for client in allowed)])
+    package = Package(name="nfs-kernel-server")
     configuration = File(
         path="/etc/nfs.conf.d/60-fhirstack.conf",
         content="[nfsd]\nudp=n\ntcp=y\nvers3=n\nvers4=y\n",
     )
     return (
-        Package(name="nfs-kernel-server"),
-        directory,
+        package,
         configuration,
         Directory(path="/etc/exports.d", exclusive="*.exports"),
         File(path="/etc/exports", content=f"{line}\n" if allowed else ""),
-        Service(name="nfs-server", watch=("package:nfs-kernel-server", configuration.address)),
+        Service(name="nfs-server", watch=(package.address, configuration.address, *needs)),
         Exports(needs=("service:nfs-server",)),
     )
 
 
 def _ganesha(
-    host: Host, path: str, allowed: tuple[str, ...], directory: Directory
+    host: Host, path: str, allowed: tuple[str, ...], needs: tuple[str, ...]
 ) -> tuple[Resource, ...]:
     content = render_ganesha(path, allowed, asks_for_io_flusher=ganesha_asks_for_io_flusher(host))
     configuration = File(path="/etc/ganesha/ganesha.conf", content=content)
     packages = (Package(name="nfs-ganesha"), Package(name="nfs-ganesha-vfs"))
-    return (
-        *packages,
-        directory,
-        configuration,
-        Service(
-            name="nfs-ganesha",
-            watch=(*(package.address for package in packages), configuration.address),
-        ),
-    )
+    watch = (*(package.address for package in packages), configuration.address, *needs)
+    return (*packages, configuration, Service(name="nfs-ganesha", watch=watch))
 
 
 def render_ganesha(path: str, allowed: tuple[str, ...], *, asks_for_io_flusher: bool) -> str:
