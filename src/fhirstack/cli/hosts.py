@@ -33,6 +33,7 @@ from fhirstack.errors import CheckFailedError, ExitCode, UsageError
 from fhirstack.model.host import Role
 from fhirstack.planes.hosts import drafted, plane
 from fhirstack.planes.hosts.desired.order import waves
+from fhirstack.planes.hosts.desired.ssh import CONFIGURATION
 from fhirstack.planes.local.account import own_account
 
 
@@ -119,6 +120,25 @@ def apply(
         _ask(found)
     opened.drafted.store.keep(own_account())
     started = time.monotonic()
+    outcomes = _carry_out(opened, desired, found)
+    if found.later:
+        # Only now does the load balancer let anybody to them.
+        rest = {name: desired[name] for name in found.later}
+        second = opened.plan(rest)
+        if format != "json":
+            tell(second, format, everything)
+        if second.changes and not yes:
+            _ask(second)
+        outcomes += _carry_out(opened, rest, second)
+        found = found.together_with(second)
+    if format == "json":
+        done = {outcome.host: outcome_as_dict(outcome) for outcome in outcomes}
+        print(json.dumps({"plan": plane.as_dict(found), "done": done}, indent=2))
+    conclude_apply(found, outcomes, time.monotonic() - started)
+
+
+def _carry_out(opened: Opened, desired: plane.Desired, found: plane.Plan) -> list[plane.Outcome]:
+    """Apply a plan, wave after wave; whoever comes next comes by what the way is then."""
     try:
         with progress() as doing:
             outcomes = plane.apply(
@@ -133,10 +153,10 @@ def apply(
     except KeyboardInterrupt:
         console(stderr=True).print("Hosts at work end what they have begun; no further one begins.")
         raise
-    if format == "json":
-        done = {outcome.host: outcome_as_dict(outcome) for outcome in outcomes}
-        print(json.dumps({"plan": plane.as_dict(found), "done": done}, indent=2))
-    conclude_apply(found, outcomes, time.monotonic() - started)
+    entries = {host.name for host in opened.environment.hosts_of(Role.LOAD_BALANCER)}
+    if any(f"file:{CONFIGURATION}" in one.done for one in outcomes if one.host in entries):
+        opened.connections.renew()
+    return outcomes
 
 
 def _ask(found: plane.Plan) -> None:

@@ -37,12 +37,18 @@ def tell(found: plane.Plan, format: str, everything: bool) -> None:
             _show(change, everything)
     for error in (*found.errors.values(), *found.unseen):
         out.print(f"[red]✗[/red] {escape(str(error))}")
+    for name in found.later:
+        out.print(f"{name}: after the load balancer, which does not let anybody to it yet")
     for host in found.hosts.values():
         if host.unconfirmed:
             out.print(
                 f"[yellow]![/yellow] {host.host}: an apply was not confirmed; the host puts back"
                 " what it had, or the next apply does so at once"
             )
+    out.print(_summary(found))
+
+
+def _summary(found: plane.Plan) -> str:
     differ = [host for host in found.hosts.values() if host.effective]
     disrupt = sum(change.disrupts for change in found.changes)
     line = f"{len(found.hosts)} hosts: {len(found.hosts) - len(differ)} as declared"
@@ -52,9 +58,11 @@ def tell(found: plane.Plan, format: str, everything: bool) -> None:
         line += f", {disrupt} of which interrupt a service"
     if found.errors:
         line += f"; {len(found.errors)} could not be looked at"
+    if found.later:
+        line += f"; {len(found.later)} come later"
     if found.site:
         line += f"; {len(found.site)} secrets and certificates are to be made"
-    out.print(f"{line}.")
+    return f"{line}."
 
 
 def _alike(found: plane.Plan) -> dict[tuple[str, ...], list[Change]]:
@@ -185,7 +193,11 @@ def conclude_apply(found: plane.Plan, outcomes: list[plane.Outcome], seconds: fl
         parts.append(f"{len(failed)} hosts failed: {', '.join(o.host for o in failed)}")
     if waiting:
         parts.append(f"not begun: {', '.join(waiting)}")
-    unseen = {*found.errors, *(host.host for host in found.hosts.values() if host.errors)}
+    unseen = {
+        *found.errors,
+        *found.later,
+        *(host.host for host in found.hosts.values() if host.errors),
+    }
     if unseen - {outcome.host for outcome in failed}:
         parts.append(f"not looked at, or not as a whole: {', '.join(sorted(unseen))}")
     if parts:

@@ -1,5 +1,6 @@
 """An environment whose hosts are asked: its site, what was chosen of it, and the way in."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from fhirstack.errors import FhirstackError
 from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Site
 from fhirstack.planes.hosts import drafted, plane, trust
-from fhirstack.planes.hosts.ssh import Connections
+from fhirstack.planes.hosts.ssh import ClosedWayError, Connections
 
 
 class Opened:
@@ -35,26 +36,54 @@ class Opened:
         """Return what each chosen host is to have."""
         return self.drafted.desired
 
-    def connect(self) -> dict[str, FhirstackError]:
+    def connect(self, names: Iterable[str] | None = None) -> dict[str, FhirstackError]:
         """Know the keys on the way, and open the connection that all share.
 
-        Returns what is wrong with single hosts. Raises UnreachableError for what nobody gets past.
+        ``names``: of hosts, or all that were chosen. Returns what is wrong with single hosts.
+        Raises UnreachableError for what nobody gets past.
         """
+        names = [host.name for host in self.hosts] if names is None else names
         entry = [h.name for h in self.environment.hosts_of(Role.LOAD_BALANCER)]
         way = trust.ensure(self.connections, [f"{self.environment.name}-bastion", *entry])
         self.connections.open()
-        rest = [host.name for host in self.hosts if host.name not in entry]
+        rest = [name for name in names if name not in entry]
         added, errors = trust.ensure_each(self.connections, rest)
         for name in (*way, *added):
             console(stderr=True).print(f"Known by the site's fingerprint: {name}")
         return errors
 
     def plan(self, desired: plane.Desired) -> plane.Plan:
-        """Return how the chosen hosts differ, and what would be made for them."""
-        with step(f"plan of {len(self.hosts)} hosts"):
-            unknown = self.connect()
-            asked = {name: one for name, one in desired.items() if name not in unknown}
-            found = plane.plan(self.connections, self.site.programme, asked)
-        errors = {**unknown, **found.errors}
-        made = drafted.changes(self.drafted, found.changes, errors)
-        return replace(found, errors=errors, site=made)
+        """Return how hosts differ, and what would be made for them.
+
+        A host that the load balancer lets nobody to, while its own plan changes whom it lets
+        through, is for later. Where nothing of it would change, the shared connection is older
+        than what the load balancer has: those are asked again by a new one.
+        """
+        with step(f"plan of {len(desired)} hosts"):
+            found = self._look(desired)
+            shut = {n: e for n, e in found.errors.items() if isinstance(e, ClosedWayError)}
+            opens = any(
+                found.hosts[entry.name].guards
+                for entry in self.environment.hosts_of(Role.LOAD_BALANCER)
+                if entry.name in found.hosts
+            )
+            if shut and not opens:
+                self.connections.renew()
+                again = self._look({name: desired[name] for name in shut})
+                hosts = {n: {**found.hosts, **again.hosts}.get(n) for n in desired}
+                others = {n: e for n, e in found.errors.items() if n not in shut}
+                found = replace(
+                    found,
+                    hosts={name: host for name, host in hosts.items() if host},
+                    errors=others | dict(again.errors),
+                )
+                shut = {}
+        errors = {name: error for name, error in found.errors.items() if name not in shut}
+        made = drafted.changes(self.drafted, found.changes, {**errors, **shut})
+        return replace(found, errors=errors, later=shut, site=made)
+
+    def _look(self, desired: plane.Desired) -> plane.Plan:
+        unknown = self.connect(desired)
+        asked = {name: one for name, one in desired.items() if name not in unknown}
+        found = plane.plan(self.connections, self.site.programme, asked)
+        return replace(found, errors={**unknown, **found.errors})

@@ -36,6 +36,8 @@ class Change:
     disrupts: bool = False
     diff: str = ""
     """Of a text, where the whole of it would say less."""
+    guarded: bool = False
+    """Whether it changes who gets in, and is undone unless somebody comes back in."""
     apply: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
     def as_dict(self) -> dict[str, Any]:

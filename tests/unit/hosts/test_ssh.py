@@ -85,7 +85,11 @@ def test_the_users_own_configuration_is_honoured_after_ours(connections, tmp_pat
         ("@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @", "another machine", "--replace"),
         ("Host key verification failed.", "not known", "fhirstack trust -e production"),
         ("u@h: Permission denied (publickey).", "lets nobody in", "access.user"),
-        ("channel 0: open failed: administratively prohibited", "does not forward", "forwarding"),
+        (
+            "channel 0: open failed: administratively prohibited",
+            "lets nothing through",
+            "forwarding",
+        ),
         ("ssh: connect to host 1 port 22: Connection timed out", "timed out", "fhirstack ssh"),
     ],
 )

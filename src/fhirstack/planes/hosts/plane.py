@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from fhirstack.errors import FhirstackError, UnreachableError
@@ -37,6 +37,11 @@ class HostPlan:
         return tuple(change for change in self.changes if change.action is not Action.REPORT)
 
     @property
+    def guards(self) -> bool:
+        """Whether apply would change who gets in to it, or through it."""
+        return any(change.guarded for change in self.effective)
+
+    @property
     def disrupts(self) -> bool:
         """Whether apply would interrupt something that runs."""
         return any(change.disrupts for change in self.effective)
@@ -48,8 +53,19 @@ class Plan:
 
     hosts: Mapping[str, HostPlan]
     errors: Mapping[str, FhirstackError] = field(default_factory=dict)
+    later: Mapping[str, FhirstackError] = field(default_factory=dict)
+    """Hosts that the load balancer does not let anybody to until it is applied itself."""
     site: tuple[Change, ...] = ()
     """What apply would make first, beside the site file: secrets and certificates."""
+
+    def together_with(self, second: "Plan") -> "Plan":
+        """Return this plan with that of the hosts that were for later."""
+        return replace(
+            self,
+            hosts={**self.hosts, **second.hosts},
+            errors={**self.errors, **second.errors},
+            later=second.later,
+        )
 
     @property
     def unseen(self) -> tuple[FhirstackError, ...]:
@@ -148,6 +164,7 @@ def _change(host: str, told: Mapping[str, Any]) -> Change:
         reason=told["reason"],
         diff=told["diff"],
         disrupts=told["disrupts"],
+        guarded=told["guarded"],
     )
 
 
@@ -281,5 +298,6 @@ def as_dict(found: Plan) -> dict[str, Any]:
             for name, plan in found.hosts.items()
         },
         "errors": {name: str(error) for name, error in found.errors.items()},
+        "later": list(found.later),
         "site": [change.as_dict() for change in found.site],
     }

@@ -157,15 +157,34 @@ class Connections:
         (entry,) = self.environment.hosts_of(Role.LOAD_BALANCER)
         ssh(self, entry.name)
 
+    def renew(self) -> None:
+        """Let no new session use the shared connection to the load balancer.
+
+        One that was made before a change of its sshd goes on with the old settings; sessions that
+        are open, of whoever, stay.
+        """
+        for entry in self.environment.hosts_of(Role.LOAD_BALANCER):
+            self._control(entry.name, "stop")
+
     def close(self) -> None:
         """End the shared connections."""
         for name in self.targets:
-            subprocess.run(
-                self.command(name, options=("-O", "exit")),
-                capture_output=True,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
+            self._control(name, "exit")
+
+    def _control(self, name: str, word: str) -> None:
+        subprocess.run(
+            self.command(name, options=("-O", word)),
+            capture_output=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+
+class ClosedWayError(UnreachableError):
+    """The machine before one lets nothing through to it: it is off, or not known there."""
+
+
+_NO_WAY = "the machine before it lets nothing through to it"
 
 
 class PassingError(UnreachableError):
@@ -249,14 +268,14 @@ def failure(connections: Connections, name: str, code: int, said: str) -> Fhirst
         ),
         (
             "administratively prohibited",
-            "the machine before it does not forward to it",
+            _NO_WAY,
             "the load balancer's sshd must allow TCP forwarding to its hosts",
         ),
         (
             "refused by peer",
-            "the machine before it does not forward to it",
-            "its sshd must allow forwarding to this host and port: one that is new to the site is"
-            " unknown there until the load balancer is applied",
+            _NO_WAY,
+            "it is off, or the load balancer's sshd and firewall do not know it: one that is new to"
+            " the site is unknown there until the load balancer is applied",
         ),
         (
             "onfiguration option",
@@ -266,7 +285,10 @@ def failure(connections: Connections, name: str, code: int, said: str) -> Fhirst
     ):
         if sign in text:
             told = "".join(f"\n  {line}" for line in lines[-_SHOWN:])
-            return UnreachableError(what, where=where, remedy=remedy + told)
+            shut = what == _NO_WAY
+            return (ClosedWayError if shut else UnreachableError)(
+                what, where=where, remedy=remedy + told
+            )
     kind = PassingError if any(sign in last for sign in _PASSING) else UnreachableError
     before = "".join(f"\n  {line}" for line in lines[-_SHOWN:-1])
     return kind(last, where=where, remedy=f"try: fhirstack ssh -e {environment} {name}{before}")

@@ -8,7 +8,7 @@ from fhirstack.planes.hosts.desired.releases import ssh_has_penalties
 from fhirstack.planes.hosts.resources import Directory, File, Package, Resource, Service, User
 
 KEYS = "/etc/ssh/authorized_keys.d"
-_CONFIGURATION = "/etc/ssh/sshd_config"
+CONFIGURATION = "/etc/ssh/sshd_config"
 
 
 def ssh(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]:
@@ -43,13 +43,13 @@ def ssh(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]
         Directory(path=KEYS, exclusive="*", keep=tuple(sorted(keys)), guard=True),
         *files,
         File(
-            path=_CONFIGURATION,
+            path=CONFIGURATION,
             content=render_sshd(environment, host),
             validate=("/usr/sbin/sshd", "-t", "-f", "{}"),
             guard=True,
             needs=("package:openssh-server",),
         ),
-        Service(name="ssh", reload_watch=(f"file:{_CONFIGURATION}",)),
+        Service(name="ssh", reload_watch=(f"file:{CONFIGURATION}",)),
     )
 
 
