@@ -246,6 +246,20 @@ class Nftables(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ruleset(Resource):
+    """No table in the kernel's firewall but those that are named, and those of known programs.
+
+    ``chains``: how the chains of known programs begin, in tables that many share.
+    """
+
+    kind = "ruleset"
+    tables: tuple[str, ...]
+    """Family and name, such as ``inet fhirstack``."""
+    chains: tuple[str, ...] = ()
+    guard: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class PostgresqlSettings(Resource):
     """No setting of PostgreSQL by ALTER SYSTEM; what the files declare is what runs.
 

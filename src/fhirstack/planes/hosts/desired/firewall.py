@@ -16,12 +16,19 @@ from fhirstack.page.flows import Endpoint, HostFlow, port_range
 from fhirstack.page.matrix import matrix
 from fhirstack.planes.hosts.desired.base import CLUSTER_ROLES
 from fhirstack.planes.hosts.desired.inputs import Inputs
-from fhirstack.planes.hosts.resources import Nftables, Package, Resource, Service
+from fhirstack.planes.hosts.resources import Nftables, Package, Resource, Ruleset, Service
 
 TABLE = "fhirstack"
 _MOST_COMMENT = 120
 """Bytes; nft takes 128."""
 _NODE_PORTS = (30000, 32767)
+
+_OTHER_FIREWALLS = ("firewalld", "netfilter-persistent")
+_OF_CLUSTER = ("ip kube-proxy", "ip6 kube-proxy")
+"""kube-proxy's own tables, in its mode nftables."""
+_CHAINS_OF_CLUSTER = ("KUBE-", "CILIUM_", "OLD_CILIUM_", "CNI-")
+"""Of the kubelet and kube-proxy, of Cilium, and of the plugins of CNI (port mappings, masquerade),
+in the tables that all programs of iptables share."""
 
 Direction = Literal["in", "out"]
 
@@ -60,6 +67,13 @@ def firewall(environment: Environment, host: Host, _: Inputs) -> tuple[Resource,
         Nftables(table=TABLE, ruleset=render(environment, host), needs=("package:nftables",)),
         # Never restarted: that would take the tables of others.
         Service(name="nftables"),
+        # Not there, as a rule; what is masked cannot become a second source of rules either.
+        *(Service(name=name, masked=True) for name in _OTHER_FIREWALLS),
+        Ruleset(
+            tables=(f"inet {TABLE}", *(_OF_CLUSTER if host.role in CLUSTER_ROLES else ())),
+            chains=_CHAINS_OF_CLUSTER if host.role in CLUSTER_ROLES else (),
+            needs=("package:nftables",),
+        ),
     )
 
 
