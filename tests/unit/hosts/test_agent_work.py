@@ -196,3 +196,15 @@ def test_what_a_packages_script_would_wait_for_is_gone_before_it_runs(tmp_path, 
     )
     work.Work(resources, "t", 60, lambda *words, **rest: True)._install(resources[:1])
     assert [name for name, path in paths.items() if path.exists()] == ["directory", "file"]
+
+
+def test_settings_of_the_kernel_are_read():
+    # Larger reads than some megabytes are refused there, and nothing would be set at all.
+    assert read("/proc/sys/kernel/hostname") == f"{os.uname().nodename}\n"
+    assert read("/proc/sys/net/ipv4/ip_forward") in {"0\n", "1\n"}
+
+
+def test_an_ending_of_lines_is_content(tmp_path, monkeypatch):
+    monkeypatch.setattr("fhirstack.planes.hosts.agent.base.ROOT", str(tmp_path))
+    (tmp_path / "a").write_bytes(b"x\r\n")
+    assert [change.action for change in loaded(File(path="/a", content="x\n"))[0].plan()]

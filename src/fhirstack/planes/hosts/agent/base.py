@@ -178,15 +178,19 @@ def read(path: str) -> "str | None":
         handle = os.open(at(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    found = os.fstat(handle)
-    if odd := oddity(found.st_mode, found.st_size):
+    try:
+        found = os.fstat(handle)
+        if odd := oddity(found.st_mode, found.st_size):
+            raise AgentError(f"{path}: {odd}, and is not read: move it away by hand")
+        content = b""
+        # The kernel's settings refuse to be read by megabytes.
+        while part := os.read(handle, 2**16):
+            content += part
+            if len(content) > MOST_BYTES:
+                raise AgentError(f"{path}: does not end after {MOST_BYTES:,} bytes: it is not read")
+    finally:
         os.close(handle)
-        raise AgentError(f"{path}: {odd}, and is not read: move it away by hand")
-    with open(handle, encoding="utf-8", errors="surrogateescape") as stream:
-        text = stream.read(MOST_BYTES + 1)
-    if len(text) > MOST_BYTES:
-        raise AgentError(f"{path}: it does not end after {MOST_BYTES:,} characters: it is not read")
-    return text
+    return content.decode("utf-8", "surrogateescape")
 
 
 def write(
