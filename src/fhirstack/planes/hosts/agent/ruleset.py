@@ -88,7 +88,7 @@ class Ruleset(Resource):
     kind = "ruleset"
 
     def plan(self) -> "list[Change]":
-        changes = [self.told(table) for table in self.strangers()]
+        changes = [self.told(table) for table in self.foreign()]
         for path in _LEGACY:
             if names := (read(path) or "").split():
                 reason = (
@@ -98,7 +98,7 @@ class Ruleset(Resource):
                 changes.append(Change(f"table:legacy {path[10:13]}", "report", reason=reason))
         return changes
 
-    def strangers(self) -> "list[Table]":
+    def foreign(self) -> "list[Table]":
         """Return the tables with rules that no known owner has made."""
         prefixes = tuple(self.spec["chains"])
         return [
@@ -116,7 +116,7 @@ class Ruleset(Resource):
         return Change(f"table:{table.name}", "delete", before=None, reason=f"{whose}; {what}")
 
     def apply(self, changes: "list[Change]") -> None:
-        for table in self.strangers():
+        for table in self.foreign():
             if table.program and _runs(table.program):
                 raise AgentError(
                     f"the table {table.name} belongs to {table.program}, which runs: end what"
