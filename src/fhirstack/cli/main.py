@@ -25,6 +25,7 @@ COMMANDS = {
     "hosts": ("apply", "drift"),
     "reach": ("trust", "ssh", "run"),
     "firewall": ("firewall",),
+    "storage": ("storage",),
     "certs": ("certs",),
     "databases": ("databases",),
     "verify": ("verify",),

@@ -216,6 +216,8 @@ MODES: "dict[str, Callable[[dict[str, Any]], dict[str, Any]] | tuple[str, str]]"
     "facts": ("facts", "answer"),
     "probe": ("probe", "answer"),
     "ports": ("probe", "ports"),
+    "share": ("shares", "use"),
+    "take": ("shares", "take"),
 }
 """Two names are a module, imported only where it is asked for, and its function."""
 
