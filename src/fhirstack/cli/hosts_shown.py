@@ -35,6 +35,7 @@ def tell(found: plane.Plan, format: str, everything: bool) -> None:
         out.print(f"[bold]{title}[/bold]")
         for change in changes:
             _show(change, everything)
+    _tell_accepted(found, everything)
     for error in (*found.errors.values(), *found.unseen):
         out.print(f"[red]✗[/red] {escape(str(error))}")
     for name in found.later:
@@ -63,6 +64,17 @@ def _summary(found: plane.Plan) -> str:
     if found.site:
         line += f"; {len(found.site)} secrets and certificates are to be made"
     return f"{line}."
+
+
+def _tell_accepted(found: plane.Plan, everything: bool) -> None:
+    """Print what the site accepts, for who asks for all; and always what it accepts in vain."""
+    out = console()
+    for name, host in found.hosts.items() if everything else ():
+        for change, reason in host.accepted:
+            address = change.address.partition("/")[2]
+            out.print(f"[dim]accepted[/dim] {name}: {escape(address)}: {escape(reason)}")
+    for note in found.notes:
+        out.print(f"[yellow]![/yellow] {escape(note)}")
 
 
 def _alike(found: plane.Plan) -> dict[tuple[str, ...], list[Change]]:

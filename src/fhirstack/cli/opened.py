@@ -12,6 +12,7 @@ from fhirstack.errors import FhirstackError
 from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Site
 from fhirstack.planes.hosts import drafted, plane, trust
+from fhirstack.planes.hosts.accepted import accept
 from fhirstack.planes.hosts.ssh import ClosedWayError, Connections
 
 
@@ -86,4 +87,5 @@ class Opened:
         unknown = self.connect(desired)
         asked = {name: one for name, one in desired.items() if name not in unknown}
         found = plane.plan(self.connections, self.site.programme, asked)
-        return replace(found, errors={**unknown, **found.errors})
+        found = replace(found, errors={**unknown, **found.errors})
+        return accept(found, self.environment.accepted, self.environment.hosts)

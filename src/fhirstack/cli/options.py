@@ -18,7 +18,9 @@ DEFAULT_STACK = "fhirstack"
 
 Name = Annotated[str, typer.Option("--name", help="The stack's name.", metavar="NAME")]
 Format = Annotated[str, typer.Option("--format", help="table or json.", metavar="FORMAT")]
-Everything = Annotated[bool, typer.Option("--all", help="Also whole new files.")]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Also whole new files, and what the site accepts.")
+]
 SiteFile = Annotated[Path, typer.Option("--file", "-f", help="The site file.")]
 EnvironmentName = Annotated[
     str, typer.Option("--environment", "-e", help="Which environment of the site.")

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from fhirstack.model.accepted import Acceptance
 from fhirstack.model.access import Access, Administrator
 from fhirstack.model.base import IpAddress, IpNetwork, Model
 from fhirstack.model.host import (
@@ -36,6 +37,7 @@ from fhirstack.model.types import DnsName, Name
 
 __all__ = [
     "LATEST_UBUNTU_LTS",
+    "Acceptance",
     "Access",
     "Administrator",
     "Analytics",
@@ -141,7 +143,11 @@ class Environment(Model):
         default=(), description="Requirements that are knowingly not met: warnings, not failures"
     )
 
-    def accepted(self, requirement: str) -> str | None:
+    accepted: tuple[Acceptance, ...] = Field(
+        default=(), description="What others made on hosts, and may stay: `drift` is silent on it"
+    )
+
+    def deviates(self, requirement: str) -> str | None:
         """Return why the site accepts that a requirement is not met; None where it does not."""
         return next((d.reason for d in self.deviations if d.requirement == requirement), None)
 

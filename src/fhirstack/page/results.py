@@ -80,7 +80,7 @@ def result(
     A deviation that the site accepts is a warning, and its reason is told each time.
     """
     verdict, evidence, remedy = finding.verdict, finding.evidence, finding.remedy
-    reason = environment.accepted(requirement.id) if environment else None
+    reason = environment.deviates(requirement.id) if environment else None
     if verdict is Verdict.FAILED and reason:
         verdict, evidence, remedy = Verdict.WARNING, f"{evidence}. Accepted: {reason}", ""
     elif verdict is Verdict.FAILED and requirement.severity is not Severity.MUST:

@@ -30,6 +30,8 @@ class HostPlan:
     """What of it could not be looked at."""
     unconfirmed: bool = False
     """Whether an earlier apply waits to be confirmed; the host puts it back by itself."""
+    accepted: tuple[tuple[Change, str], ...] = ()
+    """What the site accepts, each with its reason; not among ``changes``."""
 
     @property
     def effective(self) -> tuple[Change, ...]:
@@ -57,6 +59,8 @@ class Plan:
     """Hosts that the load balancer does not let anybody to until it is applied itself."""
     site: tuple[Change, ...] = ()
     """What apply would make first, beside the site file: secrets and certificates."""
+    notes: tuple[str, ...] = ()
+    """What the site accepts in vain."""
 
     def together_with(self, second: "Plan") -> "Plan":
         """Return this plan with that of the hosts that were for later."""
@@ -294,10 +298,14 @@ def as_dict(found: Plan) -> dict[str, Any]:
                 "fingerprint": plan.fingerprint,
                 "changes": [change.as_dict() for change in plan.changes],
                 "errors": [str(error) for error in plan.errors],
+                "accepted": [
+                    {**change.as_dict(), "accepted": reason} for change, reason in plan.accepted
+                ],
             }
             for name, plan in found.hosts.items()
         },
         "errors": {name: str(error) for name, error in found.errors.items()},
         "later": list(found.later),
         "site": [change.as_dict() for change in found.site],
+        "notes": list(found.notes),
     }
