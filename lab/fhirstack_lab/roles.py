@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
+from fhirstack_lab import proxy
 from fhirstack_lab.topology import INTERNET, MIRROR, MIRROR_NAME, MONITORING, Host
 
 _DOMAIN = "opensrp.lab.test"
@@ -44,6 +46,20 @@ class Server(http.server.ThreadingHTTPServer):
 handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory="/srv/mirror")
 Server(("::", 80), handler).serve_forever()
 '''
+
+_PROXY_UNIT = """\
+[Unit]
+Description=A proxy for outgoing HTTP and HTTPS, as ministries have
+After=network.target
+
+[Service]
+DynamicUser=yes
+ExecStart=/usr/bin/python3 /usr/lib/fhirstack-lab/proxy.py
+Restart=always
+
+[Install]
+WantedBy=multi-user.target
+"""
 
 _ACME_UNIT = """\
 [Unit]
@@ -148,6 +164,8 @@ def role_files(host: Host, certificates: Mapping[str, tuple[str, str]]) -> dict[
             "etc/chrony/chrony.conf": "\n".join(clock) + "\n",
             "usr/lib/fhirstack-lab/mirror.py": _MIRROR,
             "etc/systemd/system/lab-mirror.service": _MIRROR_UNIT,
+            "usr/lib/fhirstack-lab/proxy.py": Path(proxy.__file__).read_text(),
+            "etc/systemd/system/lab-proxy.service": _PROXY_UNIT,
             "etc/systemd/system/lab-acme.service": _ACME_UNIT,
             "usr/lib/fhirstack-lab/acme.json": json.dumps(_ACME, indent=2) + "\n",
             "usr/lib/fhirstack-lab/acme.pem": certificates[ACME][0],

@@ -13,7 +13,7 @@ from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Site
 from fhirstack.planes.hosts import drafted, plane, trust
 from fhirstack.planes.hosts.accepted import accept
-from fhirstack.planes.hosts.ssh import ClosedWayError, Connections
+from fhirstack.planes.hosts.ssh import ClosedWayError, Connections, entrance
 
 
 class Opened:
@@ -44,8 +44,8 @@ class Opened:
         Raises UnreachableError for what nobody gets past.
         """
         names = [host.name for host in self.hosts] if names is None else names
-        entry = [h.name for h in self.environment.hosts_of(Role.LOAD_BALANCER)]
-        way = trust.ensure(self.connections, [f"{self.environment.name}-bastion", *entry])
+        entry = entrance(self.environment)
+        way = trust.ensure(self.connections, entry)
         self.connections.open()
         rest = [name for name in names if name not in entry]
         added, errors = trust.ensure_each(self.connections, rest)

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from fhirstack.model.base import Model
-from fhirstack.model.types import AccountName
+from fhirstack.model.types import AccountName, Port
 
 KEY_TYPES = (
     "ssh-ed25519",
@@ -64,6 +64,9 @@ class Access(Model):
 
     user: AccountName = Field(
         default="fhirstack", description="The account on every host; sudo without a password"
+    )
+    port: Port = Field(
+        default=22, description="Where sshd listens on every host, from before the first apply on"
     )
     identity: str | None = Field(
         default=None,

@@ -38,7 +38,16 @@ def crossfield_errors(environments: Mapping[str, Node], file: str) -> list[Fhirs
     """Return the errors between values of one environment, and between environments."""
     errors: list[FhirstackError] = []
     for name, node in environments.items():
-        for judge in (_hosts, _access, _services, _clients, _rules, _backups, _deviations):
+        for judge in (
+            _hosts,
+            _access,
+            _way_in,
+            _services,
+            _clients,
+            _rules,
+            _backups,
+            _deviations,
+        ):
             errors += judge(name, node, file)
     errors += _shared(environments, file)
     errors += _shared_names(environments, file)
@@ -91,6 +100,27 @@ def _access(name: str, environment: Node, file: str) -> Iterator[FhirstackError]
         if node.text in SYSTEM_ACCOUNTS:
             what = f"{show_path(node.path)}: {node.text} is an account of the system"
             yield at(file, node.place, what, "write another name instead")
+
+
+def _way_in(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:
+    """Judge that administrators come by a bastion or from networks of their own: one of the two."""
+    network = environment.get("network")
+    if network is None or not isinstance(network.value, dict):
+        return
+    bastion, networks = network.get("bastion"), network.get("administrators")
+    if not bastion and not networks:
+        what = f"{show_path(network.path)}: `bastion` is missing (Where administrators come from)"
+        remedy = (
+            "write `bastion: {address: …}`, or without one (a VPN) `administrators: [10.8.0.0/24]`"
+        )
+        yield at(file, network.place, what, remedy)
+    if bastion and networks and bastion.value is not None:
+        what = f"{show_path(networks.path)}: there is a bastion too, by which administrators come"
+        yield at(file, networks.place, what, "remove one of the two")
+    for node in _below(environment, "network", "administrators"):
+        if node.text and node.text.endswith("/0"):
+            what = f"{show_path(node.path)}: {node.text} is everybody"
+            yield at(file, node.place, what, "write the networks of your VPN instead")
 
 
 def _services(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from fhirstack.model.base import IpAddress, IpNetwork, Model
 from fhirstack.model.types import (
+    DnsName,
     Fingerprint,
     Identifier,
     Ipv4Network,
@@ -69,12 +70,29 @@ class Host(Model):
         description="Storage attached for PostgreSQL backups (NFS server)",
         examples=["5 TB"],
     )
+    ssh_port: Port | None = Field(
+        default=None, description="Where its sshd listens, if not on `access.port`"
+    )
     os: OperatingSystem = Field(default=OperatingSystem(), description="Distribution and release")
 
     @property
     def addresses(self) -> tuple[IpAddress, ...]:
         """All addresses inside of the cluster's network, IPv6 last."""
         return (self.address, self.address6) if self.address6 else (self.address,)
+
+
+class Jump(Model):
+    """A machine on the way to the bastion."""
+
+    address: IpAddress | DnsName = Field(
+        description="How the machine before it reaches it: an address or a name",
+        examples=["jump.example.org"],
+    )
+    port: Port = Field(default=22, description="Where its sshd listens")
+    user: Identifier = Field(description="The account for SSH", examples=["ann"])
+    host_key: Fingerprint | None = Field(
+        default=None, description="The fingerprint of its SSH host key: no other is accepted"
+    )
 
 
 class Bastion(Model):
@@ -85,6 +103,15 @@ class Bastion(Model):
     )
     address6: Ipv6Address | None = Field(
         default=None, description="The IPv6 address that the load balancer sees"
+    )
+    reach: IpAddress | DnsName | None = Field(
+        default=None,
+        description="Its name, or another address, by which SSH reaches it; none: `address`",
+        examples=["bastion.example.org"],
+    )
+    port: Port = Field(default=22, description="Where its sshd listens")
+    through: tuple[Jump, ...] = Field(
+        default=(), description="Machines on the way to it, the first that is reached first"
     )
     user: Identifier = Field(default="ubuntu", description="The account for SSH")
     host_key: Fingerprint | None = Field(
@@ -107,6 +134,7 @@ class VantagePoint(Model):
     address6: Ipv6Address | None = Field(
         default=None, description="The IPv6 address that the hosts see"
     )
+    port: Port = Field(default=22, description="Where its sshd listens")
     user: Identifier = Field(description="The account for SSH", examples=["probe"])
     host_key: Fingerprint | None = Field(
         default=None, description="The fingerprint of its SSH host key: no other is accepted"
@@ -158,8 +186,15 @@ class Network(Model):
     distribution_repositories: bool = Field(
         default=True, description="The hosts reach their distribution's package repositories"
     )
-    bastion: Bastion = Field(
-        description="Where administrators come from", examples=["{address: 198.51.100.7}"]
+    bastion: Bastion | None = Field(
+        default=None,
+        description="Where administrators come from",
+        examples=["{address: 198.51.100.7}"],
+    )
+    administrators: tuple[IpNetwork, ...] = Field(
+        default=(),
+        description="Without a bastion: the networks (a VPN's) from which hosts are reached",
+        examples=["[10.8.0.0/24]"],
     )
     port_restrictions: bool = Field(
         default=True, description="False: the partner gives the servers without a firewall"

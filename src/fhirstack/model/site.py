@@ -180,6 +180,10 @@ class Environment(Model):
         """Return the hosts of one role, in the order of the site."""
         return tuple(host for host in self.hosts if host.role is role)
 
+    def ssh_port(self, host: Host) -> int:
+        """Return the port of a host's sshd."""
+        return host.ssh_port or self.access.port
+
     @property
     def internal_domain(self) -> str:
         """The domain of the hosts' own names; ``.internal`` is kept for such use by ICANN."""

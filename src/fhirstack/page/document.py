@@ -27,6 +27,7 @@ _ZONES = {
     "nfs": "NFS server",
     "off-site-https": "off-site store (HTTPS)",
     "off-site-ssh": "off-site store (SSH)",
+    "administrators": "administrators' networks",
     "mail-servers": "mail servers",
     "time-servers": "time servers",
 }

@@ -19,7 +19,9 @@ _ANYWHERE: tuple[IpNetwork, ...] = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 _CLUSTER = (Role.PRIMARY, Role.WORKER)
 """The page: "Cluster nodes (Both primary and worker nodes)"."""
 
-OPTIONAL_ZONES = frozenset({"mail-servers", "monitoring", "off-site-https", "off-site-ssh"})
+OPTIONAL_ZONES = frozenset(
+    {"administrators", "mail-servers", "monitoring", "off-site-https", "off-site-ssh"}
+)
 """Zones that a site need not have: their flows are then left out."""
 
 
@@ -113,12 +115,16 @@ def _destinations(
 ) -> Iterator[tuple[Endpoint, tuple[str, ...]]]:
     """Yield the ends that accept a flow, and on which ports they do.
 
-    Where the site has a proxy, what would go out to anywhere by HTTP or HTTPS goes to it alone.
+    SSH, which the page calls port 22, is each host's own port. Where the site has a proxy, what
+    would go out to anywhere by HTTP or HTTPS goes to it alone.
     """
     proxy = environment.network.proxy
+    ssh_ports = {host.name: environment.ssh_port(host) for host in environment.hosts}
     for end in endpoints(environment, flow.destination):
         if proxy and end.role is None and end.networks == _ANYWHERE and _is_web(flow):
             yield Endpoint("proxy", _networks([proxy.address])), (str(proxy.port),)
+        elif end.role and (flow.protocol, flow.ports) == ("tcp", ("22",)):
+            yield end, (str(ssh_ports[end.name]),)
         else:
             yield end, flow.ports
 
@@ -172,9 +178,12 @@ def _zone(environment: Environment, zone: str) -> tuple[IpNetwork, ...]:
     if zone in {"off-site-https", "off-site-ssh"}:
         return _off_site(environment, zone)
     network = environment.network
+    direct = () if network.bastion else network.administrators
     zones = {
         "internet": _ANYWHERE,
-        "bastion": _networks(network.bastion.addresses),
+        # Without a bastion, who stands there is an administrator's own machine.
+        "bastion": _networks(network.bastion.addresses) if network.bastion else direct,
+        "administrators": direct,
         "monitoring": _networks(environment.monitoring.addresses),
         "resolvers": _networks(network.resolvers) or _ANYWHERE,
         "time-servers": _networks(network.time_servers) or _ANYWHERE,

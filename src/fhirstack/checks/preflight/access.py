@@ -15,7 +15,11 @@ def bastion(seen: Seen) -> Finding | None:
     if entry is None:
         return None
     network = seen.environment.network
-    way = f"{network.bastion.address} → {network.public_address}"
+    found = network.bastion
+    way = f"{entry.address}, directly"
+    if found:
+        steps = [*(jump.address for jump in found.through), found.reach or found.address]
+        way = " → ".join(map(str, [*steps, network.public_address]))
     missing = seen.unreached.get(entry.name)
     if missing and missing.stage == "key":
         return skipped(missing.reason)
@@ -30,7 +34,8 @@ def load_balancer(seen: Seen) -> Finding | None:
     others = [host for host in seen.hosts if host is not seen.entry]
     if not others:
         return None
-    if seen.entry and seen.entry.name in seen.unreached:
+    direct = seen.environment.network.bastion is None
+    if not direct and seen.entry and seen.entry.name in seen.unreached:
         return skipped("the load balancer was not reached")
     missing: dict[str, Unreached] = {
         host.name: seen.unreached[host.name] for host in others if host.name in seen.unreached
@@ -41,10 +46,15 @@ def load_balancer(seen: Seen) -> Finding | None:
         return skipped("; ".join(unknown))
     return judge(
         problems,
-        f"{len(others)} hosts reached by it",
-        "open TCP port 22 from the load balancer to these hosts, and give each the key of the"
-        " account",
+        f"{len(others)} hosts reached " + ("directly" if direct else "by it"),
+        f"open TCP port {' and '.join(_ports(seen, others))} from"
+        f" {'the administrators' if direct else 'the load balancer'} to these hosts, and give each"
+        " the key of the account",
     )
+
+
+def _ports(seen: Seen, hosts: list[Host]) -> list[str]:
+    return [str(port) for port in sorted({seen.environment.ssh_port(host) for host in hosts})]
 
 
 @host_check("ssh.sudo")

@@ -15,7 +15,7 @@ from fhirstack.model.host import Host, Role
 from fhirstack.planes.hosts import provided, trust
 from fhirstack.planes.hosts.calls import Answer, Doing, call_all
 from fhirstack.planes.hosts.provided import Look
-from fhirstack.planes.hosts.ssh import Connections, ssh
+from fhirstack.planes.hosts.ssh import Connections, entrance, ssh
 
 T = TypeVar("T")
 
@@ -44,10 +44,8 @@ def gather(connections: Connections, hosts: tuple[Host, ...], doing: Doing | Non
 
 def _reach(connections: Connections, names: list[str]) -> dict[str, Unreached]:
     """Make keys known and connect; return why hosts are not reached."""
-    entry = [host.name for host in connections.environment.hosts_of(Role.LOAD_BALANCER)]
-    bastion = f"{connections.environment.name}-bastion"
     try:
-        trust.ensure(connections, [bastion, *entry])
+        trust.ensure(connections, entrance(connections.environment))
         connections.open()
     except UnreachableError as error:
         return {name: _unreached(name, error) for name in names}

@@ -134,7 +134,9 @@ def repositories(seen: Seen, _: Host, facts: Facts) -> Finding:
         declared = seen.environment.network.distribution_repositories
         return failed(
             _listed(problems) + ("" if declared else "; the site declares that none is reached"),
-            "open HTTP to the repository, or name in /etc/apt one that the host reaches",
+            f"open TCP port {proxy.port} to the proxy {proxy.address}"
+            if (proxy := seen.environment.network.proxy)
+            else "open HTTP to the repository, or name in /etc/apt one that the host reaches",
         )
     if len(others) == len(found):
         return skipped(f"none is fetched by HTTP: {', '.join(others)}")

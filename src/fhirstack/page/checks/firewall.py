@@ -95,9 +95,13 @@ def ssh_direction(_: Site, environment: Environment) -> Finding:
         f"{host.name} may open SSH to {balancer.name}"
         for balancer in environment.hosts_of(Role.LOAD_BALANCER)
         for host in environment.hosts
-        if host.name != balancer.name and rules.allowed(host.address, balancer.address, "tcp", 22)
+        if host.name != balancer.name
+        and rules.allowed(host.address, balancer.address, "tcp", environment.ssh_port(balancer))
     ]
-    return judge(problems, "22 is the destination's port; no rule names a source port")
+    return judge(
+        problems,
+        f"{environment.access.port} is the destination's port; no rule names a source port",
+    )
 
 
 @check("firewall.default-deny")
@@ -111,7 +115,7 @@ def default_deny(_: Site, environment: Environment) -> Finding:
         and (flow.destination.role is not Role.LOAD_BALANCER or set(flow.ports) - _PUBLIC_PORTS)
     ]
     for host in environment.hosts:
-        for port in (22, 5432, 6379, 6443, 2049):
+        for port in (environment.ssh_port(host), 5432, 6379, 6443, 2049):
             if rules.allowed(_OUTSIDE, host.address, "tcp", port):
                 problems.append(f"a stranger is let in to {host.name} on {port}")
     return judge(problems, f"{len(rules.flows)} flows; from the internet 80 and 443 alone")
@@ -122,7 +126,7 @@ def zones(_: Site, environment: Environment) -> Finding:
     """Check that no address outside of the environment is also one of its hosts'."""
     network = environment.network
     outside = {
-        "the bastion": (network.bastion.address,),
+        "the bastion": network.bastion.addresses if network.bastion else (),
         "monitoring": environment.monitoring.addresses,
         "a resolver": network.resolvers,
         "a time server": network.time_servers,

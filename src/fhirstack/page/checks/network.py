@@ -152,7 +152,11 @@ def tls_provided(_: Site, environment: Environment) -> Finding:
 @check("ssh.bastion")
 def bastion(_: Site, environment: Environment) -> Finding:
     """Check that the bastion is a server of its own and is let in to the load balancer."""
-    address = environment.network.bastion.address
+    found = environment.network.bastion
+    if found is None:
+        networks = ", ".join(map(str, environment.network.administrators))
+        return failed(f"there is none: every host is reached from {networks} itself")
+    address = found.address
     problems = [
         f"{address} is {host.name} itself" for host in environment.hosts if host.address == address
     ]
@@ -160,7 +164,7 @@ def bastion(_: Site, environment: Environment) -> Finding:
     problems += [
         f"no flow lets {address} in to {host.name}"
         for host in environment.hosts_of(Role.LOAD_BALANCER)
-        if not rules.allowed(address, host.address, "tcp", 22)
+        if not rules.allowed(address, host.address, "tcp", environment.ssh_port(host))
     ]
     return judge(problems, f"declared: {address}")
 
@@ -174,28 +178,34 @@ def ssh_from_load_balancer(_: Site, environment: Environment) -> Finding:
         f"no flow lets {source.name} in to {host.name}"
         for source in environment.hosts_of(Role.LOAD_BALANCER)
         for host in others
-        if not rules.allowed(source.address, host.address, "tcp", 22)
+        if not rules.allowed(source.address, host.address, "tcp", environment.ssh_port(host))
     ]
-    return judge(problems, f"{len(others)} hosts by port 22")
+    ports = sorted({environment.ssh_port(host) for host in others})
+    return judge(problems, f"{len(others)} hosts by port {', '.join(map(str, ports))}")
 
 
 @check("ssh.only-path")
 def ssh_only_path(_: Site, environment: Environment) -> Finding:
     """Check that from outside of the environment, the bastion alone is let in by SSH."""
+    ports = {host.name: environment.ssh_port(host) for host in environment.hosts}
     problems = [
-        f"{flow.source.name} is let in to {flow.destination.name} on port 22"
+        f"{flow.source.name} is let in to {flow.destination.name} on port {port}"
         for flow in matrix(environment).flows
         if flow.source.role is None
-        and flow.destination.role is not None
-        and flow.admits("tcp", 22)
+        and (port := ports.get(flow.destination.name))
+        and flow.admits("tcp", port)
+        and flow.source.name != "administrators"
         and (flow.source.name, flow.destination.role) != ("bastion", Role.LOAD_BALANCER)
     ]
+    if environment.network.bastion is None:
+        return judge(problems, "administrators' networks to the hosts, and nothing else")
     return judge(problems, "bastion to load balancer, and nothing else")
 
 
 def _examples(environment: Environment) -> Iterator[str]:
     network = environment.network
-    addresses = (network.public_address, network.bastion.address, *environment.monitoring.addresses)
+    bastion = (network.bastion.address,) if network.bastion else ()
+    addresses = (network.public_address, *bastion, *environment.monitoring.addresses)
     yield from (str(address) for address in addresses if _is_example(address))
     monitoring = environment.monitoring
     names = (environment.domain, *environment.names.values())

@@ -101,7 +101,9 @@ class Proof:
 def vantages(environment: Environment) -> tuple[Vantage, ...]:
     """Return every machine from which the firewall is tried: outside first, then the hosts."""
     network = environment.network
-    outside = [Vantage(f"{environment.name}-bastion", _both(network.bastion), root=False)]
+    outside = []
+    if network.bastion:
+        outside.append(Vantage(f"{environment.name}-bastion", _both(network.bastion), root=False))
     outside += [
         Vantage(f"{environment.name}-{point.name}", _both(point), root=False)
         for point in network.vantage_points

@@ -1,7 +1,8 @@
 """SSH to the hosts of an environment: OpenSSH itself, our configuration before the user's.
 
-The way in is the page's: bastion, load balancer, host. One connection to the load balancer is
-shared by all hosts. Host keys are known by the site's fingerprint or by `trust`, and strict.
+The way in is the page's: bastion (through others, if need be), load balancer, host; or none, where
+a VPN leads to the hosts. One connection to the load balancer is shared by all hosts. Host keys are
+known by the site's fingerprint or by `trust`, and strict.
 """
 
 import os
@@ -9,7 +10,7 @@ import shlex
 import stat
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,34 +36,58 @@ class Target:
     """A machine that is reached by SSH, and through which other one."""
 
     name: str
-    address: IpAddress
+    address: IpAddress | str
+    """An address, or a name that the machine before it knows."""
     user: str
     host_key: str | None = None
     """``SHA256:…``, where the site says it."""
     through: str | None = None
     """The name of the target before it on the way."""
+    port: int = 22
 
 
 def targets(environment: Environment) -> dict[str, Target]:
     """Return every machine of an environment that SSH reaches, by name, each after its way."""
     network, user = environment.network, environment.access.user
-    bastion = network.bastion
-    found = {
-        f"{environment.name}-bastion": Target(
-            f"{environment.name}-bastion", bastion.address, bastion.user, bastion.host_key
-        )
-    }
+    found = {target.name: target for target in _way(environment)}
+    before = next(reversed(found), None)
     (entry,) = environment.hosts_of(Role.LOAD_BALANCER)
-    found[entry.name] = Target(
-        entry.name, network.public_address, user, entry.host_key, f"{environment.name}-bastion"
-    )
-    for host in environment.hosts:
-        if host is not entry:
-            found[host.name] = Target(host.name, host.address, user, host.host_key, entry.name)
+    for host in (entry, *(host for host in environment.hosts if host is not entry)):
+        address: IpAddress = host.address
+        through = None
+        if before:
+            address = network.public_address if host is entry else host.address
+            through = before if host is entry else entry.name
+        found[host.name] = Target(
+            host.name, address, user, host.host_key, through, environment.ssh_port(host)
+        )
     for point in network.vantage_points:
         name = f"{environment.name}-{point.name}"
-        found[name] = Target(name, point.address, point.user, point.host_key)
+        found[name] = Target(name, point.address, point.user, point.host_key, port=point.port)
     return found
+
+
+def _way(environment: Environment) -> Iterator[Target]:
+    """Yield the machines before the load balancer; none where the hosts are reached directly."""
+    bastion = environment.network.bastion
+    if bastion is None:
+        return
+    before = None
+    for number, jump in enumerate(bastion.through, 1):
+        name = f"{environment.name}-jump-{number}"
+        yield Target(name, jump.address, jump.user, jump.host_key, before, jump.port)
+        before = name
+    name = f"{environment.name}-bastion"
+    address = bastion.reach or bastion.address
+    yield Target(name, address, bastion.user, bastion.host_key, before, bastion.port)
+
+
+def entrance(environment: Environment) -> tuple[str, ...]:
+    """Return the names of the machines that all others are reached through, the first first."""
+    if environment.network.bastion is None:
+        return ()
+    (entry,) = environment.hosts_of(Role.LOAD_BALANCER)
+    return tuple(target.name for target in chain(targets(environment), entry.name))
 
 
 def chain(known: dict[str, Target], name: str) -> list[Target]:
@@ -154,8 +179,8 @@ class Connections:
 
         Raises UnreachableError with what ssh says.
         """
-        (entry,) = self.environment.hosts_of(Role.LOAD_BALANCER)
-        ssh(self, entry.name)
+        for name in entrance(self.environment)[-1:]:
+            ssh(self, name)
 
     def renew(self) -> None:
         """Let no new session use the shared connection to the load balancer.
@@ -316,7 +341,7 @@ def render(
             f"Host {target.name} {target.address}",
             f"  HostName {target.address}",
             f"  HostKeyAlias {target.name}",
-            "  Port 22",
+            f"  Port {target.port}",
             f"  User {target.user}",
         ]
         if target.through:

@@ -62,7 +62,7 @@ def render_sshd(environment: Environment, host: Host) -> str:
     """Return the whole ``sshd_config``: nothing of a cloud image's own files is read."""
     access = environment.access
     lines = [
-        "Port 22",
+        f"Port {environment.ssh_port(host)}",
         "LogLevel VERBOSE",
         f"AllowUsers {' '.join(access.accounts)}",
         "PermitRootLogin no",
@@ -108,11 +108,11 @@ def render_sshd(environment: Environment, host: Host) -> str:
 
 
 def _forwarding(environment: Environment, host: Host) -> list[str]:
-    """Let the load balancer be the way to all others' port 22, and to nothing else."""
+    """Let the load balancer be the way to all others' sshd, and to nothing else."""
     if host.role is not Role.LOAD_BALANCER:
         return ["AllowTcpForwarding no"]
     places = [
-        place
+        f"{place}:{environment.ssh_port(item)}"
         for item in environment.hosts
         if item.name != host.name
         for place in (
@@ -123,7 +123,7 @@ def _forwarding(environment: Environment, host: Host) -> list[str]:
     ]
     return [
         "AllowTcpForwarding local",
-        f"PermitOpen {' '.join(f'{place}:22' for place in places)}",
+        f"PermitOpen {' '.join(places)}",
     ]
 
 
@@ -131,9 +131,10 @@ def _penalties(environment: Environment, host: Host) -> list[str]:
     """Exempt the way in: newer servers shut out an address, and here one is everybody's."""
     if not ssh_has_penalties(host):
         return []
-    way = (
-        environment.network.bastion.addresses
-        if host.role is Role.LOAD_BALANCER
-        else tuple(a for b in environment.hosts_of(Role.LOAD_BALANCER) for a in b.addresses)
-    )
+    bastion = environment.network.bastion
+    way: tuple[object, ...] = environment.network.administrators
+    if bastion and host.role is Role.LOAD_BALANCER:
+        way = bastion.addresses
+    elif bastion:
+        way = tuple(a for b in environment.hosts_of(Role.LOAD_BALANCER) for a in b.addresses)
     return [f"PerSourcePenaltyExemptList {','.join(map(str, way))}"]
