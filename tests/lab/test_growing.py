@@ -24,3 +24,29 @@ def test_a_new_host_comes_after_the_load_balancer_which_did_not_know_it(built, t
     applied = built("apply", "--yes", "--host", "production-lb", "--host", NEW)
     assert applied.code == 0, applied.text
     assert built.drift() == {}
+
+
+def test_a_host_that_is_retired_keeps_no_secret_and_lets_nobody_in(built):
+    name, host = "production-worker-3", "worker-3"
+    told = built("hosts", "retire", name)
+    assert told.code == 2, told.text
+    assert "containerd" in told.out
+    built.ok("plan", "--host", name)
+    done = built.ok("hosts", "retire", name, "--yes")
+    assert "is retired" in done.err
+    shut = built("plan", "--host", name)
+    assert shut.code == 3, shut.text
+    assert "lets nobody in" in " ".join(shut.text.split())
+    assert built.shell(host, "ls /etc/ssh/authorized_keys.d; ls ~fhirstack/.ssh") == ""
+    assert "inactive" in built.shell(host, "systemctl is-active containerd || true")
+    note = built.site.parent / f".fhirstack/production/retired/{name}.json"
+    assert '"errors": {}' in note.read_text()
+    # Its way back is that of a new machine: the account with its key, as a provider gives it.
+    key = (built.site.parent / "id_ed25519.pub").read_text()
+    built.shell(
+        host,
+        f"cd ~fhirstack; echo '{key}' > .ssh/authorized_keys; chmod 600 .ssh/authorized_keys;"
+        " chown -R fhirstack: .ssh",
+    )
+    built.ok("apply", "--yes", "--host", name)
+    assert built.drift() == {}

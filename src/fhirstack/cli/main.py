@@ -28,6 +28,7 @@ COMMANDS = {
     "storage": ("storage",),
     "certs": ("certs",),
     "databases": ("databases",),
+    "hosts_retire": ("hosts",),
     "verify": ("verify",),
     "sync": ("sync",),
     "render": ("render",),

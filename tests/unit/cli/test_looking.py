@@ -52,7 +52,7 @@ LOOKS: dict[str, list[tuple[tuple[str, ...], int]]] = {
 # What changes something; `verify` without --list does too.
 ACTS = {
     "init", "up", "restart", "down", "sync", "demo load", "apply", "trust", "ssh", "run",
-    "certs request", "databases apply", "storage prove",
+    "certs request", "databases apply", "storage prove", "hosts retire",
 }  # fmt: skip
 
 SSH = """\

@@ -216,6 +216,7 @@ MODES: "dict[str, Callable[[dict[str, Any]], dict[str, Any]] | tuple[str, str]]"
     "facts": ("facts", "answer"),
     "probe": ("probe", "answer"),
     "ports": ("probe", "ports"),
+    "retire": ("retire", "answer"),
     "share": ("shares", "use"),
     "take": ("shares", "take"),
 }
