@@ -8,7 +8,7 @@ from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.clients import clients
 from fhirstack.planes.hosts.desired.inputs import Inputs
-from fhirstack.planes.hosts.desired.releases import ganesha_asks_for_io_flusher
+from fhirstack.planes.hosts.desired.releases import release
 from fhirstack.planes.hosts.desired.rpcbind import WITHOUT_RPCBIND
 from fhirstack.planes.hosts.resources import (
     Directory,
@@ -99,7 +99,7 @@ def _kernel(
 def _ganesha(
     host: Host, path: str, allowed: tuple[str, ...], needs: tuple[str, ...]
 ) -> tuple[Resource, ...]:
-    content = render_ganesha(path, allowed, asks_for_io_flusher=ganesha_asks_for_io_flusher(host))
+    content = render_ganesha(path, allowed, asks_for_io_flusher=release(host).ganesha_flusher)
     configuration = File(path="/etc/ganesha/ganesha.conf", content=content)
     packages = (Package(name="nfs-ganesha"), Package(name="nfs-ganesha-vfs"))
     watch = (*(package.address for package in packages), configuration.address, *needs)

@@ -10,7 +10,7 @@ from fhirstack.page.database import budget, postgresql_memory
 from fhirstack.planes.hosts.desired.clients import clients
 from fhirstack.planes.hosts.desired.inputs import Inputs
 from fhirstack.planes.hosts.desired.late import late_addresses
-from fhirstack.planes.hosts.desired.releases import postgresql_version
+from fhirstack.planes.hosts.desired.releases import release
 from fhirstack.planes.hosts.resources import (
     File,
     Package,
@@ -34,7 +34,7 @@ _INITDB = ("--data-checksums", f"--encoding={_ENCODING}", f"--locale={_LOCALE}")
 
 def postgresql(environment: Environment, host: Host, inputs: Inputs) -> tuple[Resource, ...]:
     """Return PostgreSQL with TLS, known roles from known addresses, and the budget's memory."""
-    version = postgresql_version(host)
+    version = release(host).postgresql
     place = f"/etc/postgresql/{version}/main"
     settings = server_settings(environment, host)
     networks = [str(network) for network in clients(environment, host, PORT)]
@@ -99,12 +99,12 @@ def postgresql(environment: Environment, host: Host, inputs: Inputs) -> tuple[Re
 
 def data_directory(host: Host) -> str:
     """Return where the data of the environment's cluster lie."""
-    return f"/var/lib/postgresql/{postgresql_version(host)}/main"
+    return f"/var/lib/postgresql/{release(host).postgresql}/main"
 
 
 def whose(host: Host) -> tuple[Place, PostgresqlCluster]:
     """Return what must be this environment's before anything of PostgreSQL is written."""
-    version = postgresql_version(host)
+    version = release(host).postgresql
     place = Place(
         name="postgresql",
         port=PORT,
@@ -127,7 +127,7 @@ def server_settings(environment: Environment, host: Host) -> dict[str, str]:
     Where the services ask for more connections than the memory serves, they get them: `check`
     says so, and a service that is refused would not run at all.
     """
-    version = postgresql_version(host)
+    version = release(host).postgresql
     place = f"/etc/postgresql/{version}/main"
     limits = budget(environment)
     connections = max(limits.max_connections, limits.asked)

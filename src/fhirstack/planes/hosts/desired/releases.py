@@ -1,39 +1,40 @@
-"""What differs between the releases of distributions."""
+"""What differs between the releases of distributions: the one table of it. See docs/releases.md."""
+
+from dataclasses import dataclass
 
 from fhirstack.errors import UsageError
 from fhirstack.model.host import Host
 
-_POSTGRESQL = {
-    ("debian", "12"): "15",
-    ("debian", "13"): "17",
-    ("ubuntu", "24.04"): "16",
-    ("ubuntu", "26.04"): "18",
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What a release packages, as far as what is declared depends on it."""
+
+    postgresql: str
+    """The major version."""
+    sudo: str = "sudo"
+    """The package of the sudo that its images come with."""
+    ssh_penalties: bool = True
+    """Whether sshd shuts out addresses with failed logins (OpenSSH 9.8)."""
+    ganesha_flusher: bool = True
+    """Whether NFS-Ganesha asks to be an I/O flusher, ends where it may not, and has a setting."""
+
+
+RELEASES = {
+    ("debian", "12"): Release(postgresql="15", ssh_penalties=False, ganesha_flusher=False),
+    ("debian", "13"): Release(postgresql="17"),
+    ("ubuntu", "24.04"): Release(postgresql="16", ssh_penalties=False, ganesha_flusher=False),
+    ("ubuntu", "26.04"): Release(postgresql="18", sudo="sudo-rs"),
 }
-"""The major version that each release packages."""
-
-_GANESHA_4 = {("debian", "12"), ("ubuntu", "24.04")}
-"""Later ones ask to be an I/O flusher, and end where they may not."""
-
-_WITHOUT_PENALTIES = {("debian", "12"), ("ubuntu", "24.04")}
 
 
-def postgresql_version(host: Host) -> str:
-    """Return the major version of the release's PostgreSQL. Raises UsageError if unknown."""
-    release = (host.os.name, host.os.version)
-    if release not in _POSTGRESQL:
-        known = ", ".join(" ".join(item) for item in _POSTGRESQL)
+def release(host: Host) -> Release:
+    """Return what the host's release packages. Raises UsageError if it is not known."""
+    name = (host.os.name, host.os.version)
+    if name not in RELEASES:
+        known = ", ".join(" ".join(item) for item in RELEASES)
         raise UsageError(
-            f"{host.name}: fhirstack does not know the packages of {' '.join(release)}",
+            f"{host.name}: fhirstack does not know the packages of {' '.join(name)}",
             remedy=f"install one of these: {known}",
         )
-    return _POSTGRESQL[release]
-
-
-def ssh_has_penalties(host: Host) -> bool:
-    """Whether the release's sshd shuts out addresses with failed logins (OpenSSH 9.8)."""
-    return (host.os.name, host.os.version) not in _WITHOUT_PENALTIES
-
-
-def ganesha_asks_for_io_flusher(host: Host) -> bool:
-    """Whether the release's NFS-Ganesha asks to be an I/O flusher, and has a setting for it."""
-    return (host.os.name, host.os.version) not in _GANESHA_4
+    return RELEASES[name]

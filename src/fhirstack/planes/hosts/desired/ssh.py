@@ -4,7 +4,7 @@ from fhirstack.model.access import LEAST_RSA_BITS
 from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.inputs import Inputs
-from fhirstack.planes.hosts.desired.releases import ssh_has_penalties
+from fhirstack.planes.hosts.desired.releases import release
 from fhirstack.planes.hosts.resources import Directory, File, Package, Resource, Service, User
 
 KEYS = "/etc/ssh/authorized_keys.d"
@@ -23,7 +23,7 @@ def ssh(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]
     )
     return (
         Package(name="openssh-server"),
-        Package(name="sudo"),
+        Package(name=release(host).sudo),
         *(User(name=name, guard=True) for name in access.accounts),
         File(
             path="/etc/sudoers.d/fhirstack",
@@ -33,6 +33,8 @@ def ssh(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]
             guard=True,
             needs=("package:sudo",),
         ),
+        # The sudo that is written in Rust reads it in the other's place, where it is there.
+        File(path="/etc/sudoers-rs", content=None, guard=True),
         Directory(
             path="/etc/sudoers.d",
             mode="0750",
@@ -129,7 +131,7 @@ def _forwarding(environment: Environment, host: Host) -> list[str]:
 
 def _penalties(environment: Environment, host: Host) -> list[str]:
     """Exempt the way in: newer servers shut out an address, and here one is everybody's."""
-    if not ssh_has_penalties(host):
+    if not release(host).ssh_penalties:
         return []
     bastion = environment.network.bastion
     way: tuple[object, ...] = environment.network.administrators
