@@ -89,6 +89,42 @@ def test_a_host_of_another_is_not_touched(host, key):
     assert not (host / "etc/b").exists()
 
 
+MARK, RECORD = "var/lib/fhirstack/host.json", "var/lib/fhirstack/record.jsonl"
+
+
+@pytest.mark.parametrize("broken", [None, "", "{", "[]", '{"host": "db"}'])
+def test_without_its_mark_a_host_is_still_not_anothers(host, broken):
+    main.apply(request(A))
+    (host / MARK).unlink() if broken is None else (host / MARK).write_text(broken)
+    other = {**IDENTITY, "environment": "staging"}
+    for work in (main.plan, main.apply):
+        with pytest.raises(record.RefusedError, match=r"db of production.*rm -f .*record.jsonl"):
+            work(request(B) | {"identity": other})
+    planned = main.plan(request(A))
+    assert [change["address"] for change in planned["changes"]] == ["mark"]
+    applied = main.apply(request(A, expected=planned["fingerprint"]))
+    assert (applied["done"], applied["errors"]) == (["mark"], {})
+    assert json.loads((host / MARK).read_text()) == IDENTITY
+    assert main.plan(request(A))["changes"] == []
+
+
+def test_where_nothing_tells_whose_a_host_is_nobody_takes_it(host):
+    main.apply(request(A))
+    (host / MARK).unlink()
+    (host / RECORD).write_text('{"who": "ada"}\n')
+    for work in (main.plan, main.apply):
+        with pytest.raises(base.AgentError, match=r"host.json.* is gone.*rm -f"):
+            work(request(A))
+    (host / RECORD).unlink()
+    assert main.apply(request(A))["errors"] == {}
+
+
+def test_a_host_of_a_new_name_is_told_as_that(host):
+    main.apply(request(A))
+    with pytest.raises(record.RefusedError, match="it is db-2 from now on, with what lies on it"):
+        main.plan(request(A) | {"identity": {**IDENTITY, "host": "db-2"}})
+
+
 def test_only_one_works_on_a_host_at_a_time(host):
     lock = host / "var/lib/fhirstack/lock"
     lock.parent.mkdir(parents=True)
@@ -242,7 +278,7 @@ def test_a_stranger_in_an_exclusive_directory_goes_and_is_kept(host):
 
 def test_every_kind_that_can_be_declared_is_known():
     declared = {cls.kind for cls in resources.Resource.__subclasses__()}
-    assert declared == base.Resource.kinds.keys()
+    assert declared == base.Resource.kinds.keys() - {main.MARK["kind"]}
     assert every.main is main.main
 
 

@@ -54,7 +54,8 @@ FILES = {
     "etc/resolv.conf": "nameserver 127.0.0.53\noptions edns0\n",
     "run/systemd/resolve/resolv.conf": "nameserver 192.0.2.1\nnameserver 192.0.2.2\n",
     "etc/environment": 'HTTP_PROXY="http://proxy.example:3128"\nPATH=/bin\n',
-    "var/lib/fhirstack/host.json": '{"environment": "production", "host": "production-db"}',
+    "var/lib/fhirstack/host.json": '{"environment": "production", "host": "production-db",'
+    ' "programme": "p"}',
 }
 
 
@@ -79,7 +80,11 @@ def test_facts_of_a_machine(host: Path) -> None:
     assert facts_machine.memory() == 8132456 * 1024
     assert facts_machine.swap() == ["/swap.img"]
     assert facts_machine.disks() == {"vda": 512000}
-    assert facts.owner() == {"environment": "production", "host": "production-db"}
+    assert facts.owner() == {
+        "environment": "production",
+        "host": "production-db",
+        "programme": "p",
+    }
     found = [(one["mount"], one["source"], one["remote"]) for one in facts_machine.filesystems()]
     assert found == [
         ("/", "/dev/sda1", False),

@@ -17,7 +17,6 @@ A request has the mode ``facts`` and says what to look at; each key may be left 
 What the network is asked runs at once, within ``NETWORK_SECONDS`` in all.
 """
 
-import json
 import os
 import platform
 import socket
@@ -26,7 +25,8 @@ from typing import Any, Callable
 
 from fhirstack.planes.hosts.agent import facts_machine as machine
 from fhirstack.planes.hosts.agent import facts_network as network
-from fhirstack.planes.hosts.agent.base import STATE, Resource, read
+from fhirstack.planes.hosts.agent import record
+from fhirstack.planes.hosts.agent.base import AgentError, Resource
 from fhirstack.planes.hosts.agent.facts_ports import listening
 from fhirstack.planes.hosts.agent.jobs import states
 
@@ -76,10 +76,11 @@ def answer(request: "dict[str, Any]") -> "dict[str, Any]":
 def owner() -> "dict[str, str] | None":
     """Return whose host it is by what an earlier apply noted, which root alone can read."""
     try:
-        found = json.loads(read(f"{STATE}/host.json") or "null")
-    except (OSError, ValueError):
+        return record.owner()
+    except OSError:
         return None
-    return found if isinstance(found, dict) else None
+    except AgentError as problem:
+        return {"host": "a host", "environment": "another environment", "programme": str(problem)}
 
 
 def strangers(request: "dict[str, Any]") -> "list[str] | None":

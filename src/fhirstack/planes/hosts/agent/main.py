@@ -33,6 +33,9 @@ from fhirstack.planes.hosts.agent.work import Work
 _PASSES = 2
 """A change may bring another (a package its files). What is left after these does not converge."""
 
+MARK = {"kind": "mark", "address": "mark"}
+"""What every host has, that nobody declares: it says whose it is."""
+
 Found = list[tuple[Resource, list[Change]]]
 Errors = dict[str, str]
 """What went wrong, by the address of the resource."""
@@ -51,7 +54,7 @@ def load(
         ).hexdigest()
         for spec in specs
     }
-    resources = [Resource.kinds[spec["kind"]](spec) for spec in specs]
+    resources = [Resource.kinds[spec["kind"]](spec) for spec in (*specs, MARK)]
     for resource in resources:
         resource.digests = digests
         resource.identity = identity or {}
@@ -141,7 +144,8 @@ def apply(request: "dict[str, Any]") -> "dict[str, Any]":
             work.fail(address, error)
         told = {"done": work.done, "errors": work.errors, "waiting": work.waiting}
         try:
-            record.note({"who": request["who"], "changes": answer["changes"], **told})
+            by = {key: request[key] for key in ("who", "identity")}
+            record.note({**by, "changes": answer["changes"], **told})
         except OSError as problem:
             work.fail("record", words(problem))
         return answer | told | {"undone": undone}

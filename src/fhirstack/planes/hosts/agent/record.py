@@ -1,14 +1,22 @@
 """What the agent keeps on a host: whose it is, who works on it now, and what was done."""
 
+import contextlib
 import fcntl
 import json
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import IO, Any
 
-from fhirstack.planes.hosts.agent.base import STATE, AgentError, at, read, write
+from fhirstack.planes.hosts.agent.base import (
+    STATE,
+    AgentError,
+    Change,
+    Resource,
+    at,
+    read,
+    write,
+)
 
 LOCK_SECONDS = 15
 """Somebody else at work is waited for so long."""
@@ -17,13 +25,15 @@ _MOST_BYTES = 2**20
 _LOCK = f"{STATE}/lock"
 _OWNER = f"{STATE}/host.json"
 _RECORD = f"{STATE}/record.jsonl"
+_FORGET = f"rm -f {_OWNER} {_RECORD}"
+_IDENTITY = {"programme", "environment", "host"}
 
 
 class RefusedError(AgentError):
     """The host is not to be touched: it is another's, or is being worked on."""
 
 
-@contextmanager
+@contextlib.contextmanager
 def locked(who: str) -> "Iterator[None]":
     """Hold the host's lock. The kernel frees it when this process ends, however it ends.
 
@@ -41,7 +51,7 @@ def locked(who: str) -> "Iterator[None]":
             held.truncate(0)
 
 
-@contextmanager
+@contextlib.contextmanager
 def at_rest() -> "Iterator[None]":
     """Hold off who would work on the host: what is half done is not how the host is.
 
@@ -76,25 +86,67 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
+def owner() -> "dict[str, str] | None":
+    """Return whose host it is: by its mark, or else by what was done last; None: nobody's.
+
+    Raises AgentError where something was done, and nothing tells for whom.
+    """
+    for text in _words():
+        if found := _told(text):
+            return found
+    if any(os.path.lexists(at(path)) for path in (_OWNER, _RECORD)):
+        raise AgentError(
+            f"the host was applied before, and {_OWNER}, which tells for whom, is gone or broken:"
+            f" if it is yours, or was given away on purpose, `{_FORGET}` on it, then apply again"
+        )
+    return None
+
+
+def _told(text: "str | None") -> "dict[str, str] | None":
+    with contextlib.suppress(ValueError):
+        found = json.loads(text or "null")
+        found = found.get("identity", found) if isinstance(found, dict) else None
+        if isinstance(found, dict) and found.keys() >= _IDENTITY:
+            return {key: str(found[key]) for key in sorted(_IDENTITY)}
+    return None
+
+
+def _words() -> "Iterator[str]":
+    # The record is long, and read only where the mark does not tell.
+    yield read(_OWNER) or ""
+    yield from reversed((read(_RECORD) or "").splitlines())
+
+
 def refuse_others(identity: "dict[str, str]") -> None:
     """Raise RefusedError where the host is already another host, or another environment's."""
-    text = read(_OWNER)
-    if text is None:
+    known = owner()
+    if known is None or known == identity:
         return
-    try:
-        known = json.loads(text)
-    except ValueError:
-        raise AgentError(f"{_OWNER} is not readable: remove it if the host is yours") from None
-    if known != identity:
-        raise RefusedError(
-            f"this machine is {known.get('host')} of {known.get('environment')}"
-            f" ({known.get('programme')}). If it was given away on purpose, remove {_OWNER} on it"
-        )
+    of = f"{known['host']} of {known['environment']} ({known['programme']})"
+    why = "it was given away"
+    if {**known, "host": ""} == {**identity, "host": ""}:
+        why = f"it is {identity['host']} from now on, with what lies on it,"
+    raise RefusedError(f"this machine is {of}. If {why} on purpose: `{_FORGET}` on it")
+
+
+class Mark(Resource):
+    """The note of whose host it is, where it was taken away from a host that was applied."""
+
+    kind = "mark"
+
+    def plan(self) -> "list[Change]":
+        if owner() is None or _told(read(_OWNER)):
+            return []
+        reason = "whose host it is was taken away; the record of what was done tells it"
+        return [self.change("create", after=_OWNER, reason=reason)]
+
+    def apply(self, changes: "list[Change]") -> None:
+        own(self.identity)
 
 
 def own(identity: "dict[str, str]") -> None:
     """Note whose host this is."""
-    if read(_OWNER) is None:
+    if not _told(read(_OWNER)):
         os.makedirs(at(STATE), mode=0o700, exist_ok=True)
         write(_OWNER, json.dumps(identity), 0o600)
 
