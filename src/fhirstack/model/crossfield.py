@@ -83,6 +83,8 @@ def _addresses(environment: Node) -> Iterator[tuple[Node, Node | None]]:
     for host in _below(environment, "hosts"):
         yield host, host.get("address")
         yield host, host.get("address6")
+        for further in _below(host, "further_addresses"):
+            yield host, further
 
 
 def _access(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:

@@ -59,6 +59,11 @@ class Host(Model):
     address6: Ipv6Address | None = Field(
         default=None, description="The IPv6 address beside it", examples=["fd00:10::31"]
     )
+    further_addresses: tuple[IpAddress, ...] = Field(
+        default=(),
+        description="Its addresses in further networks, by which other hosts see it too",
+        examples=["[10.20.0.10]"],
+    )
     host_key: Fingerprint | None = Field(
         default=None, description="The fingerprint of its SSH host key: no other is accepted"
     )
@@ -77,8 +82,9 @@ class Host(Model):
 
     @property
     def addresses(self) -> tuple[IpAddress, ...]:
-        """All addresses inside of the cluster's network, IPv6 last."""
-        return (self.address, self.address6) if self.address6 else (self.address,)
+        """All addresses inside of the cluster's networks: the first is the one it is reached by."""
+        second = (self.address6,) if self.address6 else ()
+        return (self.address, *second, *self.further_addresses)
 
 
 class Jump(Model):
@@ -178,6 +184,11 @@ class Network(Model):
     cluster_network6: Ipv6Network | None = Field(
         default=None, description="The network that the hosts' IPv6 addresses lie in"
     )
+    further_networks: tuple[IpNetwork, ...] = Field(
+        default=(),
+        description="Other private networks that hosts' addresses lie in",
+        examples=["[10.20.0.0/24]"],
+    )
     upstream_mbit: float = Field(gt=0, description="Mb/s towards the internet", examples=[20])
     downstream_mbit: float = Field(gt=0, description="Mb/s from the internet", examples=[20])
     internet_during_setup: bool = Field(
@@ -202,11 +213,16 @@ class Network(Model):
     resolvers: tuple[IpAddress, ...] = Field(
         default=(), description="DNS servers of the hosts; none: any address on port 53"
     )
-    time_servers: tuple[IpAddress, ...] = Field(
-        default=(), description="NTP servers of the hosts; none: any address on port 123"
+    time_servers: tuple[IpAddress | DnsName, ...] = Field(
+        default=(),
+        description="NTP servers of the hosts; none, or one by name: any address on port 123",
+        examples=["[10.0.0.3]"],
     )
-    mail_servers: tuple[IpAddress, ...] = Field(
-        default=(), description="Where Keycloak and Superset hand over mail; none: no mail"
+    mail_servers: tuple[IpAddress | DnsName, ...] = Field(
+        default=(),
+        description="Where Keycloak and Superset hand over mail; none: no mail; one by name: any"
+        " address on ports 465 and 587",
+        examples=["[10.0.0.4]"],
     )
     proxy: Proxy | None = Field(
         default=None,
@@ -222,6 +238,12 @@ class Network(Model):
     vantage_points: tuple[VantagePoint, ...] = Field(
         default=(), description="Machines outside, from which the firewall is tried"
     )
+
+    @property
+    def inner_networks(self) -> tuple[IpNetwork, ...]:
+        """All networks that hosts' addresses lie in."""
+        second = (self.cluster_network6,) if self.cluster_network6 else ()
+        return (self.cluster_network, *second, *self.further_networks)
 
     @property
     def public_addresses(self) -> tuple[IpAddress, ...]:

@@ -44,6 +44,8 @@ def _dns_name(value: str) -> str:
     labels = value.split(".")
     if len(labels) < 2 or len(value) > 253 or not all(_LABEL.match(label) for label in labels):
         raise _form("a DNS name", "lower-case labels with dots, such as fhir.example.org")
+    if labels[-1].isdigit():
+        raise _form("a DNS name but an address", "a name such as fhir.example.org")
     return value
 
 

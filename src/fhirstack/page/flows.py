@@ -186,8 +186,8 @@ def _zone(environment: Environment, zone: str) -> tuple[IpNetwork, ...]:
         "administrators": direct,
         "monitoring": _networks(environment.monitoring.addresses),
         "resolvers": _networks(network.resolvers) or _ANYWHERE,
-        "time-servers": _networks(network.time_servers) or _ANYWHERE,
-        "mail-servers": _networks(network.mail_servers),
+        "time-servers": _by_name_or_not(network.time_servers) or _ANYWHERE,
+        "mail-servers": _by_name_or_not(network.mail_servers),
     }
     if zone not in zones:
         raise ValueError(f"the firewall matrix knows no zone {zone}")
@@ -205,6 +205,12 @@ def _off_site(environment: Environment, zone: str) -> tuple[IpNetwork, ...]:
         return _networks([ip_address(host or "")])
     except ValueError:
         return _ANYWHERE
+
+
+def _by_name_or_not(servers: Iterable[IpAddress | str]) -> tuple[IpNetwork, ...]:
+    """Return where servers are: anywhere, where one is known by its name alone."""
+    known = [server for server in servers if not isinstance(server, str)]
+    return _networks(known) if len(known) == len(tuple(servers)) else _ANYWHERE
 
 
 def _networks(addresses: Iterable[IpAddress]) -> tuple[IpNetwork, ...]:

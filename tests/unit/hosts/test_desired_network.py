@@ -6,11 +6,16 @@ import pytest
 from tests.unit.hosts.desired_site import changed, environment, host, resources, text
 
 from fhirstack.model.host import Role
+from fhirstack.model.load import parse_site
 from fhirstack.model.site import Environment
+from fhirstack.model.template import site_template
+from fhirstack.page.checks.network import cluster_network
 from fhirstack.page.matrix import matrix
+from fhirstack.page.results import Verdict
 from fhirstack.planes.hosts.desired import firewall
 from fhirstack.planes.hosts.desired.proxy import APT, variables
 
+SITE = parse_site(site_template(), "site.yaml")
 PROXY = ip_address("10.0.0.8")
 STRANGER = ip_address("93.184.216.34")
 
@@ -83,3 +88,64 @@ def test_the_clusters_ranges_are_the_sites():
     rules = firewall.render(found, host(Role.WORKER, found))
     assert "elements = { 172.20.0.0/16, 172.21.0.0/16 }" in rules
     assert "10.244" not in rules
+
+
+def _site(hosts: dict[str, dict[str, object]], **network: object) -> Environment:
+    values = environment().model_dump()
+    values["network"] |= network
+    values["hosts"] = [{**one, **hosts.get(one["name"], {})} for one in values["hosts"]]
+    return Environment.model_validate(values)
+
+
+SECOND = _site(
+    {
+        "staging-lb": {"further_addresses": ["10.20.0.10"]},
+        "staging-db": {"address": "10.20.0.51", "address6": None},
+    },
+    further_networks=["10.20.0.0/24"],
+)
+
+
+def test_hosts_in_another_network_know_the_load_balancer_by_its_second_address():
+    rules = matrix(SECOND)
+    second, database = ip_address("10.20.0.10"), host(Role.DATABASE, SECOND)
+    assert rules.allowed(second, database.address, "tcp", 22)
+    assert rules.allowed(host(Role.WORKER, SECOND).address, database.address, "tcp", 5432)
+    assert not rules.allowed(second, database.address, "tcp", 5432)
+    found = resources(Role.DATABASE, SECOND)
+    assert "10.20.0.10 staging-lb.staging.internal staging-lb" in found["block:/etc/hosts"].content
+    assert "10.20.0.10" in found["nftables:fhirstack"].ruleset
+    assert cluster_network(SITE, SECOND).verdict is Verdict.OK
+    assert "10.20.0.0/24" in variables(_proxied(SECOND))["NO_PROXY"]
+
+
+def test_an_address_in_no_network_of_the_site_is_told():
+    found = _site({"staging-db": {"further_addresses": ["10.21.0.51"]}})
+    finding = cluster_network(SITE, found)
+    assert finding.verdict is Verdict.FAILED
+    assert "staging-db (10.21.0.51) lies outside of" in finding.evidence
+
+
+def _proxied(where: Environment) -> Environment:
+    values = where.model_dump()
+    values["network"]["proxy"] = {"address": "10.0.0.8", "port": 3128}
+    return Environment.model_validate(values)
+
+
+@pytest.mark.parametrize(
+    ("key", "port", "role"),
+    [("time_servers", 123, Role.DATABASE), ("mail_servers", 587, Role.WORKER)],
+)
+def test_a_server_by_name_may_be_anywhere_and_one_by_address_nowhere_else(key, port, role):
+    protocol = "udp" if port == 123 else "tcp"
+    for servers, is_open in ((["10.0.0.3"], False), (["10.0.0.3", "server.example.org"], True)):
+        where = _network(**{key: servers})
+        own = host(role, where).address
+        assert bool(matrix(where).allowed(own, STRANGER, protocol, port)) is is_open
+        assert matrix(where).allowed(own, ip_address("10.0.0.3"), protocol, port)
+
+
+def test_chrony_asks_a_server_by_its_name():
+    where = _network(time_servers=["ntp.example.org"])
+    found = text(resources(Role.NFS, where), "/etc/chrony/chrony.conf")
+    assert found.startswith("server ntp.example.org iburst\n")

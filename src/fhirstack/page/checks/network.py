@@ -45,25 +45,27 @@ def example_values(_: Site, environment: Environment) -> Finding:
 
 @check("network.cluster-network")
 def cluster_network(_: Site, environment: Environment) -> Finding:
-    """Check that every host's address lies in the cluster network, which is a private one."""
-    network = environment.network.cluster_network
+    """Check that every host's address lies in the cluster's networks, which are private ones."""
+    networks = environment.network.inner_networks
+    shown = ", ".join(str(n) for n in networks if n != environment.network.cluster_network6)
     problems = [
-        f"{host.name} ({host.address}) lies outside of {network}"
+        f"{host.name} ({address}) lies outside of {shown}"
         for host in environment.hosts
-        if host.address not in network
+        for address in (host.address, *host.further_addresses)
+        if not any(address in network for network in networks)
     ]
-    if not network.is_private:
-        problems.append(f"{network} is not a private network")
-    return judge(problems, f"{len(environment.hosts)} addresses in {network}")
+    problems += [f"{n} is not a private network" for n in networks if not n.is_private]
+    return judge(problems, f"{len(environment.hosts)} addresses in {shown}")
 
 
 @check("network.cluster-ranges")
 def cluster_ranges(_: Site, environment: Environment) -> Finding:
     """Check that the cluster network is apart from the addresses of pods and services."""
     around = environment.network
-    network, pods, services = around.cluster_network, around.pod_network, around.service_network
+    pods, services = around.pod_network, around.service_network
     problems = [
         f"{network} overlaps with {kind} ({taken})"
+        for network in around.inner_networks
         for kind, taken in (("pods", pods), ("services", services))
         if network.overlaps(taken)
     ]
@@ -74,15 +76,15 @@ def cluster_ranges(_: Site, environment: Environment) -> Finding:
         for kind, taken in (("pods", pods), ("services", services))
         for what, addresses in _around(environment)
         for address in addresses
-        if address in taken
+        if not isinstance(address, str) and address in taken
     ]
-    return judge(problems, f"{network} beside {pods} and {services}")
+    return judge(problems, f"{around.cluster_network} beside {pods} and {services}")
 
 
-def _around(environment: Environment) -> Iterator[tuple[str, tuple[IpAddress, ...]]]:
+def _around(environment: Environment) -> Iterator[tuple[str, tuple[IpAddress | str, ...]]]:
     """Yield what hosts must reach: an address of the cluster's own would hide it from pods."""
     network = environment.network
-    yield "a host", tuple(host.address for host in environment.hosts)
+    yield "a host", tuple(address for host in environment.hosts for address in host.addresses)
     yield "the proxy", (network.proxy.address,) if network.proxy else ()
     yield "a resolver", network.resolvers
     yield "a time server", network.time_servers

@@ -123,7 +123,8 @@ def missing(environment: Environment) -> dict[str, str]:
 
 
 def _both(machine: Any) -> tuple[IpAddress, ...]:
-    return tuple(address for address in (machine.address, machine.address6) if address)
+    found: tuple[IpAddress, ...] = machine.addresses
+    return found
 
 
 def tries(

@@ -24,8 +24,13 @@ def variables(environment: Environment) -> dict[str, str]:
     network = environment.network
     if network.proxy is None:
         return {}
-    inner = [network.cluster_network, *([n] if (n := network.cluster_network6) else [])]
-    direct = ["localhost", "127.0.0.1", "::1", *map(str, inner), f".{environment.internal_domain}"]
+    direct = [
+        "localhost",
+        "127.0.0.1",
+        "::1",
+        *map(str, network.inner_networks),
+        f".{environment.internal_domain}",
+    ]
     direct += [str(network.pod_network), str(network.service_network), ".svc", ".cluster.local"]
     direct += [str(address) for address in environment.monitoring.addresses]
     values = {"HTTP_PROXY": network.proxy.url, "HTTPS_PROXY": network.proxy.url}
