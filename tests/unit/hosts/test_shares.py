@@ -16,6 +16,7 @@ TOKEN = "f00d"
 REQUEST = {
     "server": "127.0.0.1", "path": "/srv/b", "token": TOKEN, "host": "db", "users": [0, 65534],
 }  # fmt: skip
+SERVED = {"user": 0, "served": True, "refused": False, "said": ""}
 NO_KERNEL = (40, "", "mount: /run/x: unknown filesystem type 'nfs4'.")
 
 
@@ -89,6 +90,49 @@ def test_the_kernels_client_by_its_own_script(tmp_path, mount, user, code, out):
     assert (tmp_path / "seen").read_text().splitlines() == again
 
 
+# What a client says, and whether a server that says it has refused: grace and hanging have not.
+SAID = [
+    ("mount.nfs4: access denied by server while mounting", True),
+    ("mount: /run/x: Operation not permitted", True),
+    ("mount_cb: NFS4: (path /srv/b) failed with NFS4ERR_NOENT(-2)", True),
+    ("creat call failed with NFS4ERR_ACCESS", True),
+    ("port 2049 is not reached: timed out", True),
+    ("creat call failed with NFS4ERR_GRACE(-5)", False),
+    ("mount: /run/x: Connection timed out", False),
+    ("NFS4ERR_IO(-5)", False),
+    ("", False),
+]
+
+
+@pytest.mark.parametrize(("said", "refused"), SAID)
+def test_a_failure_is_a_refusal_only_where_the_server_refuses(said, refused):
+    told = agent._told(0, False, said)
+    assert told["refused"] is refused
+    answers = {"staging-worker-1": {"tries": [told]}, "staging-db": {"tries": [SERVED]}}
+    files = {agent.name_of(TOKEN, "staging-db", 0): [34, 34]}
+    proof = shares.judged(environment(), host(Role.NFS), TOKEN, answers, files)
+    assert set(proof.skipped) == (set() if refused else {"staging-worker-1"})
+    assert proof.wrong == ()
+
+
+def test_a_server_that_has_just_started_is_waited_for(reached, monkeypatch):
+    waited: list[float] = []
+    monkeypatch.setattr(agent.time, "sleep", waited.append)
+    grace = iter([(10, "", "NFS4ERR_GRACE(-5)")] * 3)
+
+    def run(command, **_):
+        code, out, err = {
+            "unshare": lambda: NO_KERNEL,
+            "nfs-cp": lambda: next(grace, (0, "", "")),
+            "nfs-cat": lambda: (0, TOKEN, ""),
+        }[command[0]]()
+        return subprocess.CompletedProcess(command, code, out, err)
+
+    monkeypatch.setattr(agent, "run", run)
+    assert all(one["served"] for one in agent.use(REQUEST)["tries"])
+    assert len(waited) == 3
+
+
 def test_a_host_without_a_client_says_so(reached, monkeypatch):
     programs(monkeypatch, unshare=NO_KERNEL)
     assert "libnfs-utils" in agent.use(REQUEST)["skipped"]
@@ -159,7 +203,7 @@ USES = [
 
 @pytest.mark.parametrize(("name", "user", "served", "owner", "wrong"), USES)
 def test_a_use_is_as_declared_or_told(name, user, served, owner, wrong):
-    answers = {name: {"tries": [{"user": user, "served": served, "said": "because"}]}}
+    answers = {name: {"tries": [SERVED | {"user": user, "served": served, "said": "because"}]}}
     files = {agent.name_of(TOKEN, name, user): owner} if owner else {}
     proof = shares.judged(environment(), host(Role.NFS), TOKEN, answers, files)
     assert len(proof.wrong) == bool(wrong)
@@ -167,7 +211,7 @@ def test_a_use_is_as_declared_or_told(name, user, served, owner, wrong):
 
 
 def test_a_refusal_proves_nothing_where_nobody_is_served():
-    said = {"tries": [{"user": 0, "served": False, "said": ""}]}
+    said = {"tries": [SERVED | {"served": False, "refused": True}]}
     answers = {"staging-worker-1": said, "staging-db": UnreachableError("silent")}
     proof = shares.judged(environment(), host(Role.NFS), TOKEN, answers, {})
     assert set(proof.skipped) == {"staging-worker-1", "staging-db"}

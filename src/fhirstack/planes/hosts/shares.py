@@ -21,6 +21,8 @@ from fhirstack.planes.hosts.ssh import Connections
 
 USERS = (0, 65534)
 """Root, and nobody: both are squashed to the account of backups."""
+SECONDS = 600
+"""A server that has just started serves nobody for a minute and a half."""
 _NOTHING = "no host that is allowed was served: that others are not proves nothing"
 
 
@@ -97,7 +99,7 @@ def prove(connections: Connections) -> Proof:
     shared = {"server": str(server.address), "path": path, "token": token, "users": USERS}
     requests = {name: {"mode": "share", "host": name, **shared} for name in users}
     try:
-        answers = call_all(connections, requests)
+        answers = call_all(connections, requests, seconds=SECONDS)
     finally:
         taken = call(connections, server.name, {"mode": "take", "path": path, "token": token})
     if "files" not in taken:
@@ -126,6 +128,8 @@ def judged(
             skipped[host] = str(answer.get("skipped") or answer.get("error"))
         else:
             for one in answer["tries"]:
+                if host not in may and not one["served"] and not one["refused"]:
+                    skipped[host] = f"was neither served nor refused: {one['said']}"
                 owner = files.get(name_of(token, host, one["user"]))
                 used.append(
                     Used(

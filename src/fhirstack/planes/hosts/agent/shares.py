@@ -7,14 +7,23 @@ has none (as in containers), libnfs' programs, if they are installed.
 import os
 import socket
 import tempfile
+import time
 from typing import Any
 
-from fhirstack.planes.hosts.agent.base import AgentError, at, run
+from fhirstack.planes.hosts.agent.base import at, run
 
 PORT = 2049
 _REACH_SECONDS = 5
-_LIMIT_SECONDS = 60
-"""A closed port is told before: what takes so long has been let in, and hangs."""
+_LIMIT_SECONDS = 150
+"""A closed port is told before: what takes so long has been let in, and waits for the server."""
+_GRACE_SECONDS = 120
+"""A server that started a moment ago lets nobody open a file, for 90 seconds mostly."""
+_GRACE = "NFS4ERR_GRACE"
+_REFUSALS = (
+    *("access denied", "Permission denied", "Operation not permitted", "No such file"),
+    *("NFS4ERR_NOENT", "NFS4ERR_ACCESS", "NFS4ERR_PERM", "NFS4ERR_WRONGSEC", "is not reached"),
+)
+"""What clients say where a server refuses. Any other failure tells nothing of who is let in."""
 _REFUSED = 40
 _OPTIONS = "vers=4.1,proto=tcp,sec=sys,soft,timeo=50,retrans=1"
 # What was written is read through a second mount: the first one's cache knows it already.
@@ -31,8 +40,8 @@ _NO_CLIENT = "unknown filesystem type"
 def use(request: "dict[str, Any]") -> "dict[str, Any]":
     """Write and read a file as each of ``users``: ``server`` (an address), ``path``, ``token``.
 
-    Answers ``tries``: for each user whether it was served, and what was said; or ``skipped``, why
-    nothing could be tried.
+    Answers ``tries``: for each user whether it was served, whether it was refused (neither: it
+    failed), and what was said; or ``skipped``, why nothing could be tried.
     """
     try:
         socket.create_connection((request["server"], PORT), _REACH_SECONDS).close()
@@ -61,7 +70,8 @@ def name_of(token: str, host: str, user: int) -> str:
 
 
 def _told(user: int, served: bool, said: str) -> "dict[str, Any]":
-    return {"user": user, "served": served, "said": said.strip()}
+    refused = not served and any(words in said for words in _REFUSALS)
+    return {"user": user, "served": served, "refused": refused, "said": said.strip()}
 
 
 def _by_kernel(request: "dict[str, Any]", user: int, name: str) -> "dict[str, Any] | None":
@@ -83,15 +93,16 @@ def _by_libnfs(request: "dict[str, Any]", user: int, name: str) -> "dict[str, An
     with tempfile.NamedTemporaryFile("w") as source:
         source.write(request["token"])
         source.flush()
-        try:
+        limit = time.monotonic() + _GRACE_SECONDS
+        wrote = run(["nfs-cp", source.name, where], check=False, timeout=_LIMIT_SECONDS)
+        while _GRACE in wrote.stderr and time.monotonic() < limit:
+            time.sleep(2)
             wrote = run(["nfs-cp", source.name, where], check=False, timeout=_LIMIT_SECONDS)
-            if wrote.returncode == 127:
-                return None
-            if wrote.returncode:
-                return _told(user, False, wrote.stderr)
-            back = run(["nfs-cat", where], check=False, timeout=_LIMIT_SECONDS)
-        except AgentError as problem:
-            return _told(user, False, str(problem))
+    if wrote.returncode == 127:
+        return None
+    if wrote.returncode:
+        return _told(user, False, wrote.stderr)
+    back = run(["nfs-cat", where], check=False, timeout=_LIMIT_SECONDS)
     return _told(user, back.returncode == 0 and back.stdout == request["token"], back.stderr)
 
 
