@@ -110,3 +110,90 @@ def test_a_server_that_is_not_there_is_told(served):
     finally:
         served.ok("apply", "--yes", "--host", "production-db")
     assert changes(served) == set()
+
+
+OTHER = "runuser -u postgres -- psql -XAtq -h /var/run/postgresql -p 5432 -d {} -c '{}'"
+COUNTED = "SELECT (SELECT count(*) FROM pg_roles), (SELECT count(*) FROM pg_database)"
+
+
+def addresses(built, *words):
+    answer = built("drift", "--format", "json", "--host", "production-db", *words)
+    told = json.loads(answer.out)
+    some = told["hosts"]["production-db"]["changes"]
+    return answer.code, {c["address"].partition("/")[2]: c["reason"] for c in some}, told
+
+
+def test_the_databases_are_in_the_view_and_the_exit_code_of_drift(served):
+    sql(served, "ALTER ROLE fhir VALID UNTIL '2020-01-01'")
+    sql(served, "ALTER DATABASE fhir SET search_path = evil")
+    sql(
+        served,
+        "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql SECURITY DEFINER RETURN 1",
+        "fhir",
+    )
+    sql(served, "CREATE ROLE eve LOGIN SUPERUSER")
+    try:
+        code, _, told = addresses(served)
+        assert code == 1
+        assert {change["address"] for change in told["databases"]["changes"]} == {
+            "roles/fhir",
+            "settings",
+            "databases/fhir/routines",
+            "roles/eve",
+        }
+        served.ok("databases", "apply", "--yes")
+        assert addresses(served)[0] == 0
+        assert sql(served, "SELECT rolsuper, rolcanlogin FROM pg_roles WHERE rolname = 'eve'") == (
+            "f|f"
+        )
+    finally:
+        sql(served, "DROP FUNCTION IF EXISTS public.f()", "fhir")
+        sql(served, "DROP ROLE IF EXISTS eve")
+
+
+def test_a_strangers_cluster_on_the_port_is_named_and_never_written(served):
+    served.shell(
+        "db",
+        "systemctl stop postgresql@17-main && pg_createcluster --port 5432 17 other -- -E SQL_ASCII"
+        " --locale C && pg_ctlcluster 17 other start",
+    )
+    try:
+        before = served.shell("db", OTHER.format("postgres", COUNTED))
+        code, hosts, _ = addresses(served)
+        assert code == 1
+        assert "is held by postgres" in hosts["place:postgresql"]
+        assert "postgresql@17-other.service" in hosts["place:postgresql"]
+        found = served("preflight", "--host", "production-db", "--format", "json")
+        assert "postgresql@17-other.service" in found.out
+        for words in (("plan",), ("apply", "--yes")):
+            refused = served("databases", *words)
+            assert refused.code == 3
+            assert "another PostgreSQL answers" in refused.err
+            assert "/var/lib/postgresql/17/other" in refused.err
+        refused = served("apply", "--yes", "--host", "production-db")
+        assert refused.code == 3
+        assert "postgresql@17-other.service" in refused.text
+        assert served.shell("db", OTHER.format("postgres", COUNTED)) == before
+    finally:
+        served.shell("db", "pg_dropcluster --stop 17 other")
+        served.ok("apply", "--yes", "--host", "production-db")
+    assert changes(served) == set()
+
+
+def test_the_mark_of_another_environment_shuts_the_cluster(served):
+    mark = "/var/lib/postgresql/17/main/fhirstack.json"
+    served.shell("db", f"sed -i.kept s/production/staging/ {mark}")
+    try:
+        assert "its data are of staging" in addresses(served)[1]["postgresql-cluster:17/main"]
+        refused = served("databases", "apply", "--yes")
+        assert refused.code == 3
+        assert "is of staging" in refused.err
+        assert "its data are of staging" in served("apply", "--yes", "--host", "production-db").text
+    finally:
+        served.shell("db", f"mv {mark}.kept {mark}")
+    # An earlier release left none: it is taken over, and that is said.
+    served.shell("db", f"rm {mark}")
+    assert "no mark" in served("databases", "plan").err
+    assert "an earlier release made it" in addresses(served)[1]["postgresql-cluster:17/main"]
+    served.ok("apply", "--yes", "--host", "production-db")
+    assert changes(served) == set()

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
-import psycopg
 import typer
 
 from fhirstack.cli import changes as shown
 from fhirstack.cli.console import console
+from fhirstack.cli.databases_seen import planned
 from fhirstack.cli.opened import Opened
 from fhirstack.cli.options import (
     DEFAULT_FILE,
@@ -20,19 +20,12 @@ from fhirstack.cli.options import (
     check_format,
     need_terminal,
 )
-from fhirstack.cli.progress import step
-from fhirstack.errors import CheckFailedError, ExitCode, UnreachableError
+from fhirstack.errors import CheckFailedError, ExitCode
 from fhirstack.model.host import Role
-from fhirstack.page.database import with_replicas
-from fhirstack.planes import databases
-from fhirstack.planes.databases import remote
 from fhirstack.planes.hosts import passwords
-from fhirstack.planes.hosts.desired import postgresql
-from fhirstack.planes.hosts.inputs import inputs_for, store_of
 from fhirstack.planes.hosts.store import Store
 from fhirstack.planes.local.account import own_account
 from fhirstack.planes.plane import Change, effective
-from fhirstack.services import catalogue
 
 
 def register(app: typer.Typer) -> None:
@@ -91,40 +84,11 @@ def apply(
 
 @contextmanager
 def _planned(file: Path, name: str) -> Iterator[tuple[list[Change], Store]]:
-    """Yield what differs; the changes can be made while the block lasts.
-
-    With it the store, in which secrets that are yet to be made are drafted.
-
-    Raises UnreachableError where PostgreSQL does not answer, or refuses.
-    """
+    """Yield what differs, and the store: see ``databases_seen``."""
     opened = Opened(file, name, None, [Role.DATABASE])
-    environment = opened.environment
-    directory = file.resolve().parent
-    store = store_of(directory, environment)
-    secrets = inputs_for(directory, environment, store).secrets
-    desired = with_replicas(catalogue.databases(environment))
-    unused = catalogue.unused_databases(environment)
     opened.connect()
-    with remote.reached(opened.connections, opened.hosts[0].name) as server:
-        with step(f"databases of {server.host}"):
-            connection = server.open()
-        try:
-            with connection:
-                expected = databases.Expected(
-                    postgresql.data_directory(opened.hosts[0]),
-                    opened.site.programme,
-                    environment.name,
-                )
-                found = databases.plan(
-                    connection, desired, secrets, server.open, unused, expected=expected
-                )
-                yield [*passwords.made(store, desired, found), *found], store
-        except psycopg.Error as error:
-            raise UnreachableError(
-                f"its PostgreSQL refused, or was lost: {error}".strip(),
-                where=server.host,
-                remedy="what was made stays; run it again",
-            ) from error
+    with planned(opened, opened.hosts[0]) as found:
+        yield found
 
 
 def _tell(found: list[Change], format: str) -> None:

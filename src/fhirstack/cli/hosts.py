@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -54,11 +55,21 @@ def plan_hosts(
 ) -> None:
     """Show what `apply` would change on the hosts. Changes nothing."""
     opened = Opened(file, environment, hosts, roles)
-    found = opened.plan(opened.desired())
+    found = _with_databases(opened, opened.plan(opened.desired()))
     if save:
         _save(save, opened.environment.name, found)
     tell(found, format, everything)
     conclude(found, f"fhirstack apply -e {environment}")
+
+
+def _with_databases(opened: Opened, found: plane.Plan) -> plane.Plan:
+    """Return the plan with what the databases of the hosts differ in, where there are any."""
+    if not any(host.role is Role.DATABASE for host in opened.hosts):
+        return found
+    # Imported where it is needed: PostgreSQL's library takes its time.
+    from fhirstack.cli.databases_seen import beside  # noqa: PLC0415
+
+    return replace(found, databases=beside(opened, found))
 
 
 def drift(
@@ -69,10 +80,10 @@ def drift(
     format: Format = "table",
     everything: Everything = False,
 ) -> None:
-    """Show where hosts have left what is declared, by whatever hand. Changes nothing."""
+    """Show where hosts and databases left what is declared, by any hand. Changes nothing."""
     check_format(format)
     opened = Opened(file, environment, host, role)
-    found = opened.plan(opened.desired())
+    found = _with_databases(opened, opened.plan(opened.desired()))
     tell(found, format, everything)
     conclude(found, f"look at each; `fhirstack apply -e {environment}` puts all of them right")
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from fhirstack.cli import changes as others
 from fhirstack.cli.console import console
 from fhirstack.errors import CheckFailedError, FhirstackError, UnreachableError
 from fhirstack.planes.hosts import plane
@@ -46,6 +47,7 @@ def tell(found: plane.Plan, format: str, everything: bool) -> None:
                 f"[yellow]![/yellow] {host.host}: an apply was not confirmed; the host puts back"
                 " what it had, or the next apply does so at once"
             )
+    _tell_databases(found.databases)
     out.print(_summary(found))
 
 
@@ -63,6 +65,8 @@ def _summary(found: plane.Plan) -> str:
         line += f"; {len(found.later)} come later"
     if found.site:
         line += f"; {len(found.site)} secrets and certificates are to be made"
+    if found.databases.effective:
+        line += f"; databases differ in {len(found.databases.effective)} places"
     return f"{line}."
 
 
@@ -75,6 +79,16 @@ def _tell_accepted(found: plane.Plan, everything: bool) -> None:
             out.print(f"[dim]accepted[/dim] {name}: {escape(address)}: {escape(reason)}")
     for note in found.notes:
         out.print(f"[yellow]![/yellow] {escape(note)}")
+
+
+def _tell_databases(beside: plane.Beside) -> None:
+    if beside.changes:
+        console().print("[bold]databases[/bold]")
+        others.tell(beside.changes)
+    if beside.note:
+        console().print(escape(beside.note))
+    if beside.error:
+        console().print(f"[red]✗[/red] {escape(str(beside.error))}")
 
 
 def _alike(found: plane.Plan) -> dict[tuple[str, ...], list[Change]]:
@@ -130,8 +144,14 @@ def conclude(found: plane.Plan, remedy: str) -> None:
     """Raise what a plan means for the exit code; nothing where no host differs."""
     if found.errors or found.unseen:
         raise unreachable(found)
+    if found.databases.error:
+        raise UnreachableError("the databases could not be looked at")
     if found.changes or found.site:
         raise CheckFailedError("there are differences", remedy=remedy)
+    if found.databases.effective:
+        raise CheckFailedError(
+            "there are differences in the databases", remedy=found.databases.remedy
+        )
 
 
 def unreachable(found: plane.Plan) -> FhirstackError:

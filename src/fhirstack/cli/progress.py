@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fhirstack.cli.console import console
-from fhirstack.planes.hosts import sudo
 
 SHOWN_FROM_SECONDS = 0.5
 """Quicker steps need no line of their own: a run with nothing to do stays quiet."""
@@ -24,8 +23,7 @@ def step(title: str) -> Iterator[None]:
             columns = (SpinnerColumn(), TextColumn("{task.description} …"), TimeElapsedColumn())
             with Progress(*columns, console=out, transient=True) as shown:
                 shown.add_task(title, total=None)
-                with sudo.paused(shown.stop, shown.start):
-                    yield
+                yield
         else:
             yield
         failed = False

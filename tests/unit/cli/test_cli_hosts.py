@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from fhirstack.cli import hosts, hosts_shown
+from fhirstack.cli import databases_seen, hosts, hosts_shown
 from fhirstack.errors import CheckFailedError, FhirstackError, UnreachableError, UsageError
 from fhirstack.planes.hosts import plane
 from fhirstack.planes.plane import Action, Change
@@ -72,6 +72,66 @@ def test_json_holds_every_change_and_every_error(capsys):
     told = json.loads(capsys.readouterr().out)
     assert told["hosts"]["db"]["changes"][0]["address"] == "db/file:/a"
     assert told["errors"] == {"w3": "w3: cut"}
+
+
+HALF_OPEN = Change(
+    "databases", "settings", Action.UPDATE, before=["everybody: x"], reason="settings by hand"
+)
+TOLD = Change("databases", "roles/tool", Action.REPORT, reason="left as it is")
+
+
+def with_databases(*changes, hosts=(), **rest):
+    found = plan_of(db=list(hosts))
+    return plane.Plan(found.hosts, databases=plane.Beside(changes, **rest))
+
+
+@pytest.mark.parametrize(
+    ("found", "error", "said"),
+    [
+        (with_databases(), None, "1 hosts: 1 as declared."),
+        (with_databases(TOLD), None, "roles/tool: left as it is"),
+        (with_databases(note="come after apply"), None, "come after apply"),
+        (with_databases(HALF_OPEN, remedy="r"), CheckFailedError, "databases differ in 1 places"),
+        (
+            with_databases(error=UnreachableError("of staging", where="db", remedy="move it")),
+            UnreachableError,
+            "db: of staging",
+        ),
+        (
+            with_databases(hosts=[change("db", "file:/a")], error=UnreachableError("gone")),
+            UnreachableError,
+            "gone",
+        ),
+    ],
+)
+def test_databases_are_told_in_the_same_view_and_the_same_exit_code(found, error, said, capsys):
+    hosts_shown.tell(found, "table", everything=False)
+    assert said in capsys.readouterr().out
+    hosts_shown.tell(found, "json", everything=False)
+    told = json.loads(capsys.readouterr().out)["databases"]
+    assert [c["address"] for c in told["changes"]] == [c.address for c in found.databases.changes]
+    if error is None:
+        hosts_shown.conclude(found, "apply")
+        return
+    with pytest.raises(error):
+        hosts_shown.conclude(found, "apply")
+
+
+@pytest.mark.parametrize(
+    ("action", "address", "after"),
+    [
+        (Action.CREATE, "package:postgresql-17", True),
+        (Action.UPDATE, "postgresql-cluster:17/main", True),
+        (Action.UPDATE, "place:postgresql", True),
+        (Action.START, "service:postgresql@17-main", True),
+        (Action.RESTART, "service:postgresql@17-main", False),
+        (Action.REPORT, "postgresql-cluster:17/main", False),
+        (Action.UPDATE, "file:/etc/postgresql/17/main/pg_hba.conf", False),
+    ],
+)
+def test_databases_are_looked_at_where_postgresql_is(action, address, after):
+    host = plan_of(db=[change("db", address, action=action)]).hosts["db"]
+    assert databases_seen._comes_after(host) is after
 
 
 @pytest.mark.parametrize(

@@ -29,29 +29,17 @@ from fhirstack.planes.hosts.agent import (
     files,
     kernel,
     mounts,
-    names,
     nftables,
     packages,
     postgresql,
     resolvers,
-    ruleset,
-    silence,
-    ssh_socket,
     storage,
-    strangers,
     taken,
-    ways,
 )
 
 CASES = Path(__file__).parents[2] / "cases" / "hosts"
 KINDS = {cls.kind: cls for cls in resources.Resource.__subclasses__()}
 MODULES = (
-    silence,
-    ssh_socket,
-    names,
-    ruleset,
-    strangers,
-    ways,
     accounts,
     clusters,
     exports,

@@ -1,6 +1,7 @@
 """The plane ``databases``: PostgreSQL roles, databases, schemas and rights."""
 
 from collections.abc import Container, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from typing import NamedTuple
 
@@ -75,27 +76,41 @@ def plan(
     own_roles = frozenset(login.role for d in desired for login in d.every_login)
     known = whole.values(connection, desired, own_roles)
     changes += looks.changes(connection, whole.LOOKS, known, open_database)
-    for database in desired:
+    _refuse_unfit(desired, databases)
+
+    def within(database: Database) -> list[Change]:
         found = databases.get(database.name)
+        if found and not found.open:
+            return []
+        with open_database(database.name) if found else nullcontext() as inner:
+            return _within(database, inner, open_database, own_roles)
+
+    # Each by a connection of its own: one after another they would take as many round trips.
+    with ThreadPoolExecutor(max_workers=max(len(desired), 1)) as pool:
+        insides = list(pool.map(within, desired))
+    for database, inside_of in zip(desired, insides, strict=True):
+        changes += _database(connection, database, databases.get(database.name), own_roles)
+        changes += inside_of
+        changes += roles.settings(connection, database.name, database.every_login)
+    rested = {login.role for d in unused for login in d.every_login}
+    others = {name: observed_roles[name] for name in observed_roles.keys() - own_roles}
+    shut = {name: roles.foreign(connection, name, others[name]) for name in sorted(others)}
+    changes += [one for one in shut.values() if one]
+    told = [name for name in others if not shut[name]]
+    changes += _told("roles", told, rested)
+    rest = databases.keys() - {database.name for database in desired}
+    changes += _told("databases", rest, {database.name for database in unused})
+    return changes
+
+
+def _refuse_unfit(desired: Iterable[Database], observed: Mapping[str, ObservedDatabase]) -> None:
+    for database in desired:
+        found = observed.get(database.name)
         if found and found.unfit:
             raise UnreachableError(
                 f"the database {database.name} {found.unfit}; nothing was changed in it",
                 remedy="dump it, drop it, `fhirstack databases apply`, and restore it",
             )
-        changes += _database(connection, database, found, own_roles)
-        if found is None or found.open:
-            with open_database(database.name) if found else nullcontext() as inner:
-                changes += _within(database, inner, open_database, own_roles)
-        changes += roles.settings(connection, database.name, database.every_login)
-    rested = {login.role for d in unused for login in d.every_login}
-    others = {name: observed_roles[name] for name in observed_roles.keys() - own_roles - rested}
-    shut = {name: roles.foreign(connection, name, others[name]) for name in sorted(others)}
-    changes += [one for one in shut.values() if one]
-    told = [name for name in observed_roles.keys() - own_roles if not shut.get(name)]
-    changes += _told("roles", told, rested)
-    rest = databases.keys() - {database.name for database in desired}
-    changes += _told("databases", rest, {database.name for database in unused})
-    return changes
 
 
 def _within(

@@ -50,6 +50,22 @@ class HostPlan:
 
 
 @dataclass(frozen=True)
+class Beside:
+    """What another plane, the databases, says of hosts whose plan was asked for."""
+
+    changes: tuple[Change, ...] = ()
+    note: str = ""
+    """Why there is nothing to compare yet."""
+    remedy: str = ""
+    error: FhirstackError | None = None
+
+    @property
+    def effective(self) -> tuple[Change, ...]:
+        """The changes that its apply would make."""
+        return tuple(change for change in self.changes if change.action is not Action.REPORT)
+
+
+@dataclass(frozen=True)
 class Plan:
     """The plans of all hosts that were asked, and what could not be looked at."""
 
@@ -59,6 +75,7 @@ class Plan:
     """Hosts that the load balancer does not let anybody to until it is applied itself."""
     site: tuple[Change, ...] = ()
     """What apply would make first, beside the site file: secrets and certificates."""
+    databases: Beside = field(default_factory=Beside)
     notes: tuple[str, ...] = ()
     """What the site accepts in vain."""
 
@@ -308,4 +325,9 @@ def as_dict(found: Plan) -> dict[str, Any]:
         "later": list(found.later),
         "site": [change.as_dict() for change in found.site],
         "notes": list(found.notes),
+        "databases": {
+            "changes": [change.as_dict() for change in found.databases.changes],
+            "note": found.databases.note,
+            "error": str(found.databases.error) if found.databases.error else "",
+        },
     }

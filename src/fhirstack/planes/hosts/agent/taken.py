@@ -77,8 +77,10 @@ def _sockets_of(pid: str) -> "set[str]":
 
 def _unit(pid: int) -> str:
     """Return in which unit of systemd a process is, for people."""
-    found = re.search(r"/([^/]+\.(?:service|scope))$", (read(f"/proc/{pid}/cgroup") or "").strip())
-    return f", {found[1]}" if found else ""
+    text = read(f"/proc/{pid}/cgroup") or ""
+    # The old control groups have a line for each controller.
+    found = re.findall(r"/([^/\n]+\.(?:service|scope))(?:/|$)", text, re.MULTILINE)
+    return f", {found[-1]}" if found else ""
 
 
 def _of_unit(pid: int, unit: str) -> bool:
