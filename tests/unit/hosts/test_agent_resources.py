@@ -29,17 +29,25 @@ from fhirstack.planes.hosts.agent import (
     files,
     kernel,
     mounts,
+    names,
     nftables,
     packages,
     postgresql,
     resolvers,
+    ruleset,
     storage,
+    strangers,
     taken,
+    ways,
 )
 
 CASES = Path(__file__).parents[2] / "cases" / "hosts"
 KINDS = {cls.kind: cls for cls in resources.Resource.__subclasses__()}
 MODULES = (
+    names,
+    ruleset,
+    strangers,
+    ways,
     accounts,
     clusters,
     exports,

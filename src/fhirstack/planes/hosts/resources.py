@@ -322,3 +322,35 @@ class Resolvers(Resource):
     servers: tuple[str, ...]
     early: bool = True
     """Packages come from names."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names(Resource):
+    """No line of others in /etc/hosts gives one of these names an address; it is asked first."""
+
+    kind = "names"
+    kind = "names"
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ways(Resource):
+    """No other way to become root: preloading, PAM, open places, programs with root's rights."""
+
+    kind = "ways"
+    kind = "ways"
+    guard: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strangers(Resource):
+    """What others run or leave on the host is told: jobs, units, keys, sources of packages."""
+
+    kind = "strangers"
+    kind = "strangers"
+    declared: tuple[str, ...] = ()
+    """Paths of files that are ours."""
+    keys: tuple[str, ...] = ()
+    """Public keys that the site has."""
+    read: tuple[str, ...] = ()
+    """Accounts of which sshd reads the keys in the home directory."""

@@ -8,6 +8,7 @@ from fhirstack.planes.hosts.agent import (
     jobs,
     kernel,
     mounts,
+    names,
     nftables,
     packages,
     postgresql,
@@ -15,7 +16,9 @@ from fhirstack.planes.hosts.agent import (
     ruleset,
     services,
     storage,
+    strangers,
     taken,
+    ways,
 )
 from fhirstack.planes.hosts.agent.main import main
 
@@ -28,6 +31,7 @@ __all__ = [
     "kernel",
     "main",
     "mounts",
+    "names",
     "nftables",
     "packages",
     "postgresql",
@@ -35,5 +39,7 @@ __all__ = [
     "ruleset",
     "services",
     "storage",
+    "strangers",
     "taken",
+    "ways",
 ]

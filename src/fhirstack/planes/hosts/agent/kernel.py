@@ -1,9 +1,12 @@
 """The kernel's settings and modules, and swap."""
 
 import os
+from typing import Callable
 
 from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, at, read, run, write
+from fhirstack.planes.hosts.agent.boot_settings import at_boot, pairs
 from fhirstack.planes.hosts.agent.files import difference
+from fhirstack.planes.hosts.agent.lines import parts, quiet
 from fhirstack.planes.hosts.agent.mounts import FSTAB, write_fstab
 
 
@@ -37,15 +40,37 @@ class Sysctl(Resource):
                     diff=difference(text or "", self.text),
                 )
             )
+        changes += [
+            self.change(
+                "update",
+                before={key: value},
+                after={key: values[key]},
+                reason=f"{path} sets it at boot",
+            )
+            for path, lines in self.others().items()
+            for key, value in lines.items()
+        ]
         unknown = ", ".join(key for key, value in now.items() if value is None)
         if unknown:
             reason = f"this kernel does not have {unknown}: nothing is set"
             changes.append(self.change("report", reason=reason))
         return changes
 
+    def others(self) -> "dict[str, dict[str, str]]":
+        """Return what other files set otherwise at the next boot: by file, each key's value."""
+        values = self.spec["values"]
+        found: dict[str, dict[str, str]] = {}
+        for key, (value, path) in at_boot(list(values)).items():
+            if value != _plain(values[key]) and path != self.path:
+                found.setdefault(path, {})[key] = value
+        return found
+
     def apply(self, changes: "list[Change]") -> None:
         os.makedirs(os.path.dirname(at(self.path)), exist_ok=True)
         write(self.path, self.text)
+        for _ in range(_LAYERS):
+            for path, keys in self.others().items():
+                quiet(path, _setting(keys))
         for key, value in self.spec["values"].items():
             if running(key) not in (None, _plain(value)):
                 try:
@@ -54,6 +79,14 @@ class Sysctl(Resource):
                 except OSError as error:
                     text = f"the kernel refuses {key} = {value}: {error.strerror}"
                     raise AgentError(text) from None
+
+
+_LAYERS = 5
+"""Files that set one key otherwise, one behind another: more are found by the next look."""
+
+
+def _setting(keys: "dict[str, str]") -> "Callable[[str], bool]":
+    return lambda line: any(key in keys for _, key, _ in pairs(line))
 
 
 def running(key: str) -> "str | None":
@@ -84,13 +117,27 @@ class Module(Resource):
     kind = "module"
 
     def plan(self) -> "list[Change]":
-        lacking = []
+        lacking = [f"{path} forbids it" for path in self.forbidden()]
         if not self.loaded():
             lacking.append("it is not loaded")
         if read(self.path) != f"{self.spec['name']}\n":
             lacking.append("nothing loads it at boot")
-        action = "create" if len(lacking) == 2 else "update"
+        action = "create" if len(lacking) > 1 else "update"
         return [self.change(action, reason="; ".join(lacking))] if lacking else []
+
+    def forbidden(self) -> "list[str]":
+        """Return the files of modprobe.d that keep the module from being loaded."""
+        return [
+            path
+            for path in parts("modprobe.d")
+            if any(map(self.forbids, (read(path) or "").splitlines()))
+        ]
+
+    def forbids(self, line: str) -> bool:
+        """Tell whether a line runs something in the module's place, or is against it."""
+        words = line.replace("-", "_").split()
+        name = self.spec["name"].replace("-", "_")
+        return words[1:2] == [name] and words[0] in ("install", "blacklist")
 
     @property
     def path(self) -> str:
@@ -115,6 +162,8 @@ class Module(Resource):
     def apply(self, changes: "list[Change]") -> None:
         os.makedirs(os.path.dirname(at(self.path)), exist_ok=True)
         write(self.path, f"{self.spec['name']}\n")
+        for path in self.forbidden():
+            quiet(path, self.forbids)
         if not self.loaded():
             run(["modprobe", self.spec["name"]])
 

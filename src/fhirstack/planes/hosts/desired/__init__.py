@@ -2,6 +2,7 @@
 
 from fhirstack.model.host import Host
 from fhirstack.model.site import Environment
+from fhirstack.planes.hosts.desired.around import strangers
 from fhirstack.planes.hosts.desired.inputs import Certificate, Inputs, edge_purpose
 from fhirstack.planes.hosts.desired.needs import needs
 from fhirstack.planes.hosts.resources import Resource
@@ -15,6 +16,7 @@ def desired(environment: Environment, host: Host, inputs: Inputs) -> tuple[Resou
     Raises UsageError for an operating system of which the packages are not known, KeyError for a
     secret or certificate that ``inputs`` does not hold.
     """
-    return tuple(
+    found = tuple(
         resource for concern in needs(host.role) for resource in concern(environment, host, inputs)
     )
+    return (*found, strangers(environment, found))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
+from fhirstack.planes.hosts.desired.around import around
 from fhirstack.planes.hosts.desired.base import base
 from fhirstack.planes.hosts.desired.containers import containers
 from fhirstack.planes.hosts.desired.firewall import firewall
@@ -35,4 +36,4 @@ def needs(role: Role) -> tuple[Concern, ...]:
 
     Logs come last: what is installed before may bring sockets that the log's service listens on.
     """
-    return (proxy, resolvers, base, ssh, firewall, *_OF_ROLE[role], logs)
+    return (proxy, resolvers, base, ssh, around, firewall, *_OF_ROLE[role], logs)
