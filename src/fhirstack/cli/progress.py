@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from fhirstack.cli.console import console
+from fhirstack.planes.hosts import sudo
 
 SHOWN_FROM_SECONDS = 0.5
 """Quicker steps need no line of their own: a run with nothing to do stays quiet."""
@@ -23,7 +24,8 @@ def step(title: str) -> Iterator[None]:
             columns = (SpinnerColumn(), TextColumn("{task.description} …"), TimeElapsedColumn())
             with Progress(*columns, console=out, transient=True) as shown:
                 shown.add_task(title, total=None)
-                yield
+                with sudo.paused(shown.stop, shown.start):
+                    yield
         else:
             yield
         failed = False

@@ -11,6 +11,7 @@ from threading import Event, Timer
 from typing import Any
 
 from fhirstack.errors import FhirstackError, UnreachableError
+from fhirstack.planes.hosts import sudo
 from fhirstack.planes.hosts.program import BOOT, message
 from fhirstack.planes.hosts.ssh import Connections, failure, steadily
 
@@ -112,10 +113,44 @@ def _call(
     root: bool,
     confirm: Callable[[], None] | None,
 ) -> Answer:
+    """Call the agent; where sudo asks for a password, again with it: nothing was begun before."""
     user = connections.targets[name].user
-    words = ["python3", "-I", "-c", BOOT]
-    if root and user != "root":
-        words = ["sudo", "-n", *words]
+
+    def by(switch: tuple[str, ...], first: bytes = b"") -> Answer:
+        return _run(
+            connections,
+            name,
+            [*switch, "python3", "-I", "-c", BOOT],
+            first + message(dict(request)),
+            doing,
+            seconds=seconds,
+            fresh=fresh,
+            confirm=confirm,
+        )
+
+    if not root or user == "root":
+        return by(())
+    try:
+        return by(("sudo", "-n"))
+    except PasswordNeededError:
+        secret = sudo.password(user)
+        if secret is None:
+            raise
+    sudo.prove(connections, name, secret)
+    return by(sudo.SWITCH, f"{secret.reveal()}\n".encode())
+
+
+def _run(
+    connections: Connections,
+    name: str,
+    words: list[str],
+    content: bytes,
+    doing: Doing | None,
+    *,
+    seconds: float,
+    fresh: bool,
+    confirm: Callable[[], None] | None,
+) -> Answer:
     options: tuple[str, ...] = ("-T", "-o", "BatchMode=yes")
     if fresh:
         options += ("-o", "ControlMaster=no", "-o", "ControlPath=none")
@@ -138,7 +173,7 @@ def _call(
         limit = Timer(seconds, stop)
         limit.start()
         try:
-            answer = _converse(process, message(dict(request)), name, doing, confirm)
+            answer = _converse(process, content, name, doing, confirm)
             code = process.wait()
         except BaseException:
             process.kill()
@@ -189,14 +224,21 @@ def _converse(
     return answer
 
 
+class PasswordNeededError(UnreachableError):
+    """Sudo asks for a password, and was given none."""
+
+
 def _explained(connections: Connections, name: str, code: int, said: str) -> FhirstackError:
     user = connections.targets[name].user
-    for sign, what, remedy in (
-        (
-            "a password is required",
+    # sudo, and sudo-rs, which Ubuntu has since 25.10.
+    if "a password is required" in said or "authentication is required" in said:
+        return PasswordNeededError(
             f"sudo asks {user} for a password",
-            f"give it passwordless sudo: `{user} ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d",
-        ),
+            where=name,
+            remedy=f"give it at a terminal, or in a file that {sudo.FILE} names; or passwordless"
+            f" sudo: `{user} ALL=(ALL) NOPASSWD: ALL` in /etc/sudoers.d",
+        )
+    for sign, what, remedy in (
         (
             "is not in the sudoers file",
             f"{user} may not use sudo",
