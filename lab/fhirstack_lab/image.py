@@ -3,6 +3,7 @@
 Each is made under another name and then renamed: what has its name is whole.
 """
 
+import fcntl
 import hashlib
 import json
 from dataclasses import dataclass
@@ -86,11 +87,17 @@ def image() -> Image:
 
 
 def make_image() -> Image:
-    """Make what is missing. Raises LabError."""
+    """Make what is missing; another lab that makes it too is waited for. Raises LabError."""
     wanted = image()
     if wanted.directory.exists():
         return wanted
     wanted.directory.parent.mkdir(parents=True, exist_ok=True)
+    with (wanted.directory.parent / ".lab.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return wanted if wanted.directory.exists() else _make(wanted)
+
+
+def _make(wanted: Image) -> Image:
     remove_parts()
     part = Image(wanted.directory.with_name(f".{wanted.directory.name}.part"))
     part.directory.mkdir()
@@ -103,11 +110,20 @@ def make_image() -> Image:
     say("installing the services of the internet's host …")
     _make_services(part)
     part.directory.rename(wanted.directory)
-    for other in cache_directory().glob("lab-*"):
-        # Of an older description: one lab is on a machine, and this is the one that comes up.
-        if other != wanted.directory:
-            remove_tree(other)
+    for other in set(cache_directory().glob("lab-*")) - {wanted.directory} - in_use():
+        remove_tree(other)
     return wanted
+
+
+def in_use(run: Path = Path("/run")) -> set[Path]:
+    """Return the images, also of older descriptions, on which the hosts of labs lie that are up."""
+    return {
+        Path(layer).parent
+        for owner in run.glob("*-owner")
+        for state in owner.read_text().splitlines()[:1]
+        for lower in Path(state).glob("hosts/*/lower")
+        for layer in lower.read_text().strip().split(":")
+    }
 
 
 def remove_parts() -> None:

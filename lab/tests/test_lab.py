@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from fhirstack_lab.image import in_use
 from fhirstack_lab.kernel import cpuinfo, meminfo
 from fhirstack_lab.keys import fingerprint, ssh_config
 from fhirstack_lab.network import bridge_commands, host_commands, link_name
@@ -163,3 +164,19 @@ def test_the_hosts_packages_come_from_where_the_machines_own_do():
         "one.test/debian trixie main contrib",
         "one.test/security trixie-security main",
     ]
+
+
+def test_an_image_on_which_another_lab_lies_is_in_use(tmp_path):
+    """An older description's is taken away only where no lab that is up lies on it."""
+    cache, run = tmp_path / "cache", tmp_path / "run"
+    run.mkdir()
+    for name, image in (("one", "lab-old"), ("two", "lab-new")):
+        state = tmp_path / name
+        (state / "hosts/a").mkdir(parents=True)
+        (state / "hosts/a/lower").write_text(f"{state}/hosts/a/seed:{cache}/{image}/base\n")
+        (run / f"{name}-owner").write_text(f"{state}\n128\n")
+    (run / "three-owner").write_text(f"{tmp_path / 'gone'}\n")
+    (run / "empty-owner").write_text("")
+    used = in_use(run)
+    assert {cache / "lab-old", cache / "lab-new"} <= used
+    assert cache / "lab-older" not in used
