@@ -35,6 +35,8 @@ from fhirstack.planes.hosts.agent import (
     postgresql,
     resolvers,
     ruleset,
+    silence,
+    ssh_socket,
     storage,
     strangers,
     taken,
@@ -44,6 +46,8 @@ from fhirstack.planes.hosts.agent import (
 CASES = Path(__file__).parents[2] / "cases" / "hosts"
 KINDS = {cls.kind: cls for cls in resources.Resource.__subclasses__()}
 MODULES = (
+    silence,
+    ssh_socket,
     names,
     ruleset,
     strangers,

@@ -354,3 +354,19 @@ class Strangers(Resource):
     """Public keys that the site has."""
     read: tuple[str, ...] = ()
     """Accounts of which sshd reads the keys in the home directory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SshSocket(Resource):
+    """sshd is a service that always runs, and not started by a socket."""
+
+    kind = "ssh-socket"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Silence(Resource):
+    """No file of others ends the way of logs or updates. The paths are those of our own files."""
+
+    kind = "silence"
+    journal: str
+    syslog: str

@@ -66,13 +66,16 @@ class Strangers(Resource):
         """Return keys that sshd does not read, beside those that the site has for the account."""
         changes = []
         for account in accounts().values():
-            if account.name in self.spec["read"] or not account.home.startswith("/"):
+            if not account.home.startswith("/"):
                 continue
             for ending in ("", "2"):
                 path = f"{account.home.rstrip('/')}/.ssh/authorized_keys{ending}"
                 try:
                     text = read(path) or ""
                 except (AgentError, OSError):
+                    continue
+                if account.name in self.spec["read"]:
+                    changes += self.shared(path, text)
                     continue
                 known = {key.split()[1] for key in self.spec["keys"] if len(key.split()) > 1}
                 lines = [one for one in text.splitlines() if one.strip() and one[0] != "#"]
@@ -83,6 +86,17 @@ class Strangers(Resource):
                     )
                     changes.append(self.told(path, reason))
         return changes
+
+    def shared(self, path: str, text: str) -> "list[Change]":
+        """Return the keys of the tool's account, where the site leaves them to the host."""
+        lines = [one for one in text.splitlines() if one.strip() and one[0] != "#"]
+        if len(lines) < 2:
+            return []
+        reason = (
+            f"{len(lines)} keys let in with all rights, and the site names none:"
+            " write those that may stay to `access.keys`"
+        )
+        return [self.told(path, reason)]
 
     def sources(self) -> "list[Change]":
         """Return sources of packages that nobody's signature vouches for, and pins."""

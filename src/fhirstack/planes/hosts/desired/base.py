@@ -20,6 +20,25 @@ CLUSTER_ROLES = (Role.PRIMARY, Role.WORKER, Role.ANALYTICS)
 METRICS = "127.0.0.1:9100"
 """Metrics are pushed by a program on the host itself: nobody else need reach them."""
 
+_OTHER_CLOCKS = ("systemd-timesyncd", "ntpsec", "ntp", "openntpd")
+_CLOUD = """\
+# What the provider knew of this machine made it. Who it is now, and who gets in, the site says:
+# at boot the disk grows, and nothing else is set anew.
+preserve_hostname: true
+manage_etc_hosts: false
+manage_resolv_conf: false
+ssh_deletekeys: false
+ssh_pwauth: false
+disable_root: true
+allow_public_ssh_keys: false
+allow_userdata: false
+vendor_data: {enabled: false}
+users: []
+cloud_init_modules: [seed_random, growpart, resizefs]
+cloud_config_modules: []
+cloud_final_modules: []
+"""
+
 _PACKAGES = ("ca-certificates", "curl", "iproute2", "kmod", "procps", "python3", "tzdata")
 
 
@@ -30,6 +49,7 @@ def base(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...
         # Logs and timers of all hosts speak of the same hour.
         Link(path="/etc/localtime", target="/usr/share/zoneinfo/Etc/UTC"),
         *names(environment, host),
+        File(path="/etc/cloud/cloud.cfg.d/99-fhirstack.cfg", content=_CLOUD),
         *_clock(environment, host),
         *_updates(host),
         Sysctl(name="60-fhirstack", values=_kernel(host)),
@@ -86,6 +106,8 @@ def _clock(environment: Environment, host: Host) -> tuple[Resource, ...]:
     return (
         Package(name="chrony"),
         File(path=path, content=text, validate=("chronyd", "-p", "-f", "{}")),
+        # Two that lead one clock fight over it. Each of them sets itself up as it is installed.
+        *(Service(name=name, masked=True) for name in _OTHER_CLOCKS),
         Service(name="chrony", watch=("package:chrony", f"file:{path}")),
     )
 
@@ -110,6 +132,11 @@ Unattended-Upgrade::Origins-Pattern {{
 }};
 Unattended-Upgrade::Automatic-Reboot "false";
 Unattended-Upgrade::MinimalSteps "true";
+// A package that brings another configuration is installed, and ours stays: else it is left out.
+Dpkg::Options {{
+  "--force-confdef";
+  "--force-confold";
+}};
 """
     return (
         Package(name="unattended-upgrades"),

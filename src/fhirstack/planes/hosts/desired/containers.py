@@ -71,6 +71,8 @@ def containers(environment: Environment, host: Host, _: Inputs) -> tuple[Resourc
         Module(name="br_netfilter"),
         Sysctl(name="61-fhirstack-cluster", values=dict(_KERNEL)),
         Swap(),
+        # fstab is not all: units of swap, zram and partitions found by their type hang on this.
+        Service(name="swap.target", masked=True),
         File(
             path=_CONFIGURATION,
             content=_CONTAINERD,

@@ -5,7 +5,7 @@ import json
 from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.inputs import Inputs
-from fhirstack.planes.hosts.resources import File, Package, Resource, Service
+from fhirstack.planes.hosts.resources import File, Package, Resource, Service, Silence
 
 GELF_PORT = 12201
 _JOURNAL = "/etc/systemd/journald.conf.d/60-fhirstack.conf"
@@ -36,6 +36,7 @@ def logs(environment: Environment, host: Host, inputs: Inputs) -> tuple[Resource
             content="[Journal]\nStorage=persistent\nSystemMaxUse=1G\nSystemKeepFree=2G\n"
             "MaxRetentionSec=3month\nForwardToSyslog=yes\n",
         ),
+        Silence(journal=_JOURNAL, syslog=_FORWARD),
         Service(name="systemd-journald", reload_watch=(f"file:{_JOURNAL}",)),
         *(Package(name=name) for name in packages),
         File(path=_OWN_TRUST, content=authority),

@@ -5,7 +5,15 @@ from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.inputs import Inputs
 from fhirstack.planes.hosts.desired.releases import release
-from fhirstack.planes.hosts.resources import Directory, File, Package, Resource, Service, User
+from fhirstack.planes.hosts.resources import (
+    Directory,
+    File,
+    Package,
+    Resource,
+    Service,
+    SshSocket,
+    User,
+)
 
 KEYS = "/etc/ssh/authorized_keys.d"
 CONFIGURATION = "/etc/ssh/sshd_config"
@@ -24,6 +32,7 @@ def ssh(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]
     return (
         Package(name="openssh-server"),
         Package(name=release(host).sudo),
+        SshSocket(),
         *(User(name=name, guard=True) for name in access.accounts),
         File(
             path="/etc/sudoers.d/fhirstack",
