@@ -80,6 +80,7 @@ def _mask(directory: Path) -> None:
     """Mask what cannot work: nfs-common wants a file system that this kernel may not have."""
     unit = directory / "etc/systemd/system/run-rpc_pipefs.mount"
     if "rpc_pipefs" not in Path("/proc/filesystems").read_text() and not unit.is_symlink():
+        unit.parent.mkdir(parents=True, exist_ok=True)
         unit.symlink_to("/dev/null")
 
 
