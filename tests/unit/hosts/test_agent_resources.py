@@ -33,6 +33,7 @@ from fhirstack.planes.hosts.agent import (
     nftables,
     packages,
     postgresql,
+    programs,
     resolvers,
     ruleset,
     silence,
@@ -46,6 +47,7 @@ from fhirstack.planes.hosts.agent import (
 CASES = Path(__file__).parents[2] / "cases" / "hosts"
 KINDS = {cls.kind: cls for cls in resources.Resource.__subclasses__()}
 MODULES = (
+    programs,
     silence,
     ssh_socket,
     names,

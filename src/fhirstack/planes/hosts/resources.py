@@ -370,3 +370,10 @@ class Silence(Resource):
     kind = "silence"
     journal: str
     syslog: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Programs(Resource):
+    """The programs that let people in, give rights, close ports and send logs are the packages'."""
+
+    kind = "programs"

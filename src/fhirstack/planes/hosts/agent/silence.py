@@ -3,7 +3,7 @@
 import os
 import re
 
-from fhirstack.planes.hosts.agent.base import Change, Resource, at, read
+from fhirstack.planes.hosts.agent.base import Change, Resource, at, read, run
 from fhirstack.planes.hosts.agent.files import Directory
 from fhirstack.planes.hosts.agent.lines import parts
 
@@ -36,8 +36,13 @@ class Silence(Resource):
         ]
 
     def apply(self, changes: "list[Change]") -> None:
-        for path, _ in self.found():
+        paths = [path for path, _ in self.found()]
+        for path in paths:
             Directory.remove(self, path)  # type: ignore[arg-type]
+        # Who reads such a file may have read it already.
+        for part, unit in (("/journald.conf.d/", "systemd-journald"), ("/rsyslog.d/", "rsyslog")):
+            if any(part in path for path in paths):
+                run(["systemctl", "try-restart", unit])
 
     def found(self) -> "list[tuple[str, str]]":
         """Return the files, each with what it ends."""

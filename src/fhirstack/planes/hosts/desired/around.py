@@ -3,7 +3,7 @@
 from fhirstack.model.host import Host
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.inputs import Inputs
-from fhirstack.planes.hosts.resources import File, Names, Resource, Strangers, Ways
+from fhirstack.planes.hosts.resources import File, Names, Programs, Resource, Strangers, Ways
 
 _SUDOERS = """\
 Defaults env_reset
@@ -32,6 +32,7 @@ def around(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, .
             needs=("package:sudo",),
         ),
         Ways(),
+        Programs(),
     )
 
 
