@@ -83,7 +83,7 @@ def test_a_host_without_a_known_key_is_not_spoken_to_until_it_is_trusted(built, 
     known.write_text("".join(line for line in lines if "production-db " not in line))
     answer = built("plan", site=site)
     assert answer.code == 3, answer.text
-    assert "production-db: its host key is not known" in answer.err
+    assert "production-db: its host key is not known" in answer.text
     asked = built("trust", site=site)
     assert asked.code == 2, asked.text
     assert "--yes" in asked.err

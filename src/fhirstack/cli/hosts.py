@@ -119,10 +119,10 @@ def apply(
         if found.errors or found.unseen:
             raise unreachable(found)
         _compare_saved(saved, opened.environment.name, found)
+    if not found.changes and (found.errors or found.unseen):
+        raise unreachable(found)
     drafted.refuse_replacing(opened.environment.name, found.site, replace_authority or ())
     if not found.changes and not found.site:
-        if found.errors or found.unseen:
-            raise unreachable(found)
         if format == "json":
             print(json.dumps({"plan": plane.as_dict(found), "done": {}}, indent=2))
         console(stderr=True).print("Nothing to do.")

@@ -71,19 +71,24 @@ def check(
         CheckFormat, typer.Option("--format", help="How to print the results.")
     ] = CheckFormat.TABLE,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail too.")] = False,
-    problems: Annotated[
-        bool, typer.Option("--problems", help="Show only what failed or is warned of.")
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also what is as the page asks, or cannot be told here.")
     ] = False,
 ) -> None:
-    """Check the site file against every sentence of the page that it can show."""
+    """Check the site file against every sentence of the page that it can show.
+
+    What failed and what is warned of is printed; --all prints the rest too.
+    """
     results = run_checks(load_site(file), environment or ())
     if output is CheckFormat.JSON:
         typer.echo(report.as_json(results), nl=False)
     elif output is CheckFormat.MARKDOWN:
         typer.echo(report.as_markdown(results), nl=False)
     else:
-        _print_table(report.shown(results) if problems else results)
+        _print_table(results if everything else report.shown(results))
         console().print(escape(report.summary(results)))
+        if not everything:
+            console().print("--all shows the rest.")
     raise typer.Exit(exit_code(results, strict=strict))
 
 

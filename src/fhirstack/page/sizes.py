@@ -80,6 +80,16 @@ def link() -> Link:
     return Link(upstream=float(upstream), downstream=float(downstream))
 
 
+TOLERANCE = 0.9
+"""Kernels, hypervisors and file systems keep some of what was sold, and sellers count in units of
+their own: so much of a size will do, in what a site declares and in what a machine shows."""
+
+
+def enough(found: int, needed: int) -> bool:
+    """Return whether a size is what was asked for, but for what systems keep of it."""
+    return found >= needed * TOLERANCE
+
+
 def accepted_releases() -> tuple[str, ...]:
     """Return the Ubuntu releases with long-term support that hosts may run, oldest first."""
     return tuple(read("machines")["accepted_lts"])

@@ -1,9 +1,8 @@
 """Comparing a size that was found with what the page asks for and what the site declares."""
 
 from fhirstack.page.results import Finding, failed, ok
+from fhirstack.page.sizes import enough
 
-TOLERANCE = 0.9
-"""Kernels, hypervisors and file systems keep some of what was sold."""
 _UNITS = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"))
 
 
@@ -13,11 +12,6 @@ def show(size: int) -> str:
         if size >= unit:
             return f"{size / unit:.1f}".removesuffix(".0") + f" {name}"
     return f"{size} bytes"
-
-
-def enough(found: int, needed: int) -> bool:
-    """Return whether a size is what was asked for, but for what systems keep of it."""
-    return found >= needed * TOLERANCE
 
 
 def compare(found: int, page: int, declared: int | None, remedy: str) -> Finding:

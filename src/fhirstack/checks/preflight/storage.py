@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from fhirstack.checks.preflight.facts import Facts, FileSystem, Seen
 from fhirstack.checks.preflight.registry import host_check
-from fhirstack.checks.preflight.sizes import compare, enough, show
+from fhirstack.checks.preflight.sizes import compare, show
 from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Environment
 from fhirstack.page.results import Finding, failed, judge, ok, skipped
-from fhirstack.page.sizes import machine
+from fhirstack.page.sizes import enough, machine
 
 CLUSTER = frozenset({Role.PRIMARY, Role.WORKER, Role.ANALYTICS})
 """The analytics node joins the cluster as a worker."""

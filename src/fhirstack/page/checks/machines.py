@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable
+from operator import ge
 
 from fhirstack.model.host import LATEST_UBUNTU_LTS, Host, Role
 from fhirstack.model.site import Environment, Site
 from fhirstack.model.types import format_size
 from fhirstack.page.checks.registry import check
 from fhirstack.page.results import Finding, failed, judge, ok
-from fhirstack.page.sizes import Machine, accepted_releases, machines, totals
+from fhirstack.page.sizes import Machine, accepted_releases, enough, machines, totals
 
 
 def _count(row: Machine) -> None:
@@ -20,23 +21,30 @@ def _count(row: Machine) -> None:
 
 
 def _value(
-    row: Machine, name: str, least: int, read: Callable[[Host], int], show: Callable[[int], str]
+    row: Machine,
+    name: str,
+    least: int,
+    read: Callable[[Host], int],
+    show: Callable[[int], str],
+    *,
+    serves: Callable[[int, int], bool] = enough,
 ) -> None:
     @check(f"host.{row.role}.{name}")
     def at_least(_: Site, environment: Environment) -> Finding:
         hosts = environment.hosts_of(row.role)
         if not hosts:
             return failed(f"no host has the role {row.role}")
-        smallest = min(read(host) for host in hosts)
-        if smallest >= least:
-            return ok(f"declared: {show(smallest)} or more")
-        small = [f"{host.name}: {show(read(host))}" for host in hosts if read(host) < least]
+        small = [
+            f"{host.name}: {show(read(host))}" for host in hosts if not serves(read(host), least)
+        ]
+        if not small:
+            return ok(f"declared: {show(min(read(host) for host in hosts))} or more")
         return failed(f"{', '.join(small)}; at least {show(least)} are needed")
 
 
 for _row in machines():
     _count(_row)
-    _value(_row, "cpu", _row.cpu, lambda host: host.cpu, lambda cores: f"{cores} cores")
+    _value(_row, "cpu", _row.cpu, lambda host: host.cpu, lambda cores: f"{cores} cores", serves=ge)
     _value(_row, "memory", _row.memory, lambda host: host.memory, format_size)
     _value(_row, "disk", _row.disk, lambda host: host.disk, format_size)
 

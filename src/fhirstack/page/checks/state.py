@@ -9,7 +9,7 @@ from fhirstack.page.checks.registry import check
 from fhirstack.page.database import budget
 from fhirstack.page.flows import off_site_host
 from fhirstack.page.results import Finding, failed, judge, ok, skipped
-from fhirstack.page.sizes import machine
+from fhirstack.page.sizes import enough, machine
 from fhirstack.services.postgresql import RESERVED_CONNECTIONS
 
 
@@ -20,7 +20,7 @@ def external_storage(_: Site, environment: Environment) -> Finding:
     found = sum(host.external_storage or 0 for host in environment.hosts_of(Role.NFS))
     problems = (
         [f"{format_size(found) if found else 'none'}, {format_size(needed)} are recommended"]
-        if found < needed
+        if not enough(found, needed)
         else []
     )
     return judge(problems, f"declared: {format_size(found)}" if found else "")
