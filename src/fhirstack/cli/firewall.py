@@ -1,6 +1,8 @@
 """The command ``firewall prove``: what is open is exactly what the matrix lets through."""
 
 import json
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -22,7 +24,9 @@ from fhirstack.cli.progress import step
 from fhirstack.errors import CheckFailedError, UnreachableError
 from fhirstack.model.host import Role
 from fhirstack.planes.hosts import picture, prove, trust
+from fhirstack.planes.hosts.findings import findings
 from fhirstack.planes.hosts.prove import Proof
+from fhirstack.planes.hosts.stamp import stamp
 
 _SHORT = {
     Role.LOAD_BALANCER: "lb",
@@ -54,21 +58,25 @@ def prove_firewall(
     check_format(format)
     check_output(output)
     opened = Opened(file, environment, None, None)
+    started = time.monotonic()
     with step("firewall"):
         outside = [point.name for point in prove.vantages(opened.environment) if not point.root]
         opened.connect()
         trust.ensure(opened.connections, outside)
         proof = prove.prove(opened.connections)
+    made = stamp(file, time.monotonic() - started)
     if output:
-        output.write_text(picture.as_html(environment, proof), encoding="utf-8")
+        output.write_text(picture.as_html(environment, proof, made), encoding="utf-8")
     if format == "json":
-        print(json.dumps(_as_dict(proof), indent=2))
+        print(json.dumps({"made": asdict(made), **_as_dict(proof)}, indent=2))
     else:
         _tell(opened, proof)
+        console().print(escape(made.words))
     if proof.wrong:
         raise CheckFailedError(
             f"{len(proof.wrong)} connections are not as the matrix says",
-            remedy=f"fhirstack drift -e {environment}; a rule of the partner's own firewall?",
+            remedy=f"`fhirstack drift -e {environment}` says whether the hosts' own firewalls are"
+            " as declared, and names a second one; where all are, look at what is between them",
         )
     if proof.skipped:
         raise UnreachableError(
@@ -95,10 +103,11 @@ def _tell(opened: Opened, proof: Proof) -> None:
             table.add_row(escape(source.removeprefix(f"{opened.environment.name}-")), *row)
         out.print(table)
         out.print("number: ports that were reached; ·: none; !: not as the matrix says")
-    for one in proof.wrong[:_MOST_SHOWN]:
-        out.print(f"[red]✗[/red] {escape(one.words)}")
-    if len(proof.wrong) > _MOST_SHOWN:
-        out.print(f"… and {len(proof.wrong) - _MOST_SHOWN} more: --format json")
+    found_wrong = findings(proof.wrong)
+    for finding in found_wrong[:_MOST_SHOWN]:
+        out.print(f"[red]✗[/red] {escape(finding.what)}")
+    if len(found_wrong) > _MOST_SHOWN:
+        out.print(f"… and {len(found_wrong) - _MOST_SHOWN} more: --format json")
     for name, reason in proof.skipped.items():
         out.print(f"[yellow]skipped[/yellow] {escape(name)}: {escape(reason)}")
     undecided = sum(one.undecided for one in proof.tried)
@@ -119,6 +128,10 @@ def _mark(cell: picture.Cell | None) -> str:
 def _as_dict(proof: Proof) -> dict[str, object]:
     return {
         "tried": len(proof.tried),
+        "findings": [
+            {"what": finding.what, "connections": len(finding.tried)}
+            for finding in findings(proof.wrong)
+        ],
         "wrong": [
             {
                 "from": one.what.source,

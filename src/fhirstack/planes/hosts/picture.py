@@ -8,7 +8,9 @@ from importlib.resources import files
 from jinja2 import Environment as Templates
 from jinja2 import StrictUndefined
 
+from fhirstack.planes.hosts.findings import findings
 from fhirstack.planes.hosts.prove import Proof, Tried
+from fhirstack.planes.hosts.stamp import Stamp
 
 _ICMP = "ping"
 
@@ -65,7 +67,7 @@ def _ports(tried: Iterable[Tried]) -> list[str]:
     return found
 
 
-def as_html(environment: str, proof: Proof) -> str:
+def as_html(environment: str, proof: Proof, made: Stamp) -> str:
     """Return the picture as a page that needs nothing else."""
     templates = Templates(
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=True
@@ -74,6 +76,8 @@ def as_html(environment: str, proof: Proof) -> str:
     return templates.from_string(source).render(
         environment=environment,
         proof=proof,
+        made=made,
+        findings=findings(proof.wrong),
         sources=list(dict.fromkeys(one.what.source for one in proof.tried)),
         hosts=list(dict.fromkeys(one.what.host for one in proof.tried)),
         cells=cells(proof),
