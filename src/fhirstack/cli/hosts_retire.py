@@ -65,6 +65,7 @@ def retire(
         if not typer.confirm(f"Retire {name}?", err=True):
             raise typer.Exit(ExitCode.DIFFERENCES)
     done = told(look=False)
+    opened.connections.leave(name)
     note = opened.connections.directory / "retired" / f"{name}.json"
     note.parent.mkdir(mode=0o700, exist_ok=True)
     note.write_text(json.dumps({"host": name, "address": str(host.address), **done}, indent=2))

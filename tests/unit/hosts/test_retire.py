@@ -39,6 +39,7 @@ def host(tmp_path, monkeypatch):
         "home/tool/.ssh/authorized_keys": "t",
         "var/lib/db/base/1": "rows",
         "var/lib/fhirstack/host.json": json.dumps(IDENTITY),
+        "var/lib/fhirstack/record.jsonl": json.dumps({"identity": IDENTITY}) + "\n",
         "var/lib/fhirstack/started/x.json": "{}",
     }
     for path, text in files.items():
@@ -80,6 +81,7 @@ def test_secrets_keys_and_the_environments_mark_go_and_data_stays(host):
         assert not (root / path).exists(), path
     assert (root / "var/lib/db/base/1").read_text() == "rows"
     assert not (root / "var/lib/fhirstack/host.json").exists()
+    assert record.owner() is None
     left = json.loads((root / "var/lib/fhirstack/retired.json").read_text())
     assert left["was"] == IDENTITY
     assert [one["what"] for one in left["left"]] == ["databases"]

@@ -191,6 +191,10 @@ class Connections:
         for entry in self.environment.hosts_of(Role.LOAD_BALANCER):
             self._control(entry.name, "stop")
 
+    def leave(self, name: str) -> None:
+        """End the shared connection to one machine."""
+        self._control(name, "exit")
+
     def close(self) -> None:
         """End the shared connections."""
         for name in self.targets:
@@ -205,15 +209,25 @@ class Connections:
         )
 
 
+class PassingError(UnreachableError):
+    """A connection that ended as those do that work a moment later."""
+
+
 class ClosedWayError(UnreachableError):
     """The machine before one lets nothing through to it: it is off, or not known there."""
 
 
+class _LostWayError(PassingError, ClosedWayError):
+    """The same, told by the end of the connection alone; a host that just starts looks alike."""
+
+
+_BY_A_JUMP = "UNKNOWN port 65535"
+"""How ssh names the other end where it has another ssh's pipe in its place."""
 _NO_WAY = "the machine before it lets nothing through to it"
-
-
-class PassingError(UnreachableError):
-    """A connection that ended as those do that work a moment later."""
+_NO_WAY_REMEDY = (
+    "it is off, or the load balancer's sshd and firewall do not know it: one that is new to the"
+    " site is unknown there until the load balancer is applied"
+)
 
 
 _PASSING = (
@@ -299,8 +313,7 @@ def failure(connections: Connections, name: str, code: int, said: str) -> Fhirst
         (
             "refused by peer",
             _NO_WAY,
-            "it is off, or the load balancer's sshd and firewall do not know it: one that is new to"
-            " the site is unknown there until the load balancer is applied",
+            _NO_WAY_REMEDY,
         ),
         (
             "onfiguration option",
@@ -315,6 +328,9 @@ def failure(connections: Connections, name: str, code: int, said: str) -> Fhirst
                 what, where=where, remedy=remedy + told
             )
     kind = PassingError if any(sign in last for sign in _PASSING) else UnreachableError
+    if kind is PassingError and _BY_A_JUMP in last:
+        told = "".join(f"\n  {line}" for line in lines[-_SHOWN:])
+        return _LostWayError(_NO_WAY, where=where, remedy=_NO_WAY_REMEDY + told)
     before = "".join(f"\n  {line}" for line in lines[-_SHOWN:-1])
     return kind(last, where=where, remedy=f"try: fhirstack ssh -e {environment} {name}{before}")
 

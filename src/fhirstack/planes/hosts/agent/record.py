@@ -151,6 +151,14 @@ def own(identity: "dict[str, str]") -> None:
         write(_OWNER, json.dumps(identity), 0o600)
 
 
+def give_away() -> None:
+    """Let the host be nobody's: its mark goes, and its record is kept under another name."""
+    if os.path.lexists(at(_RECORD)):
+        os.replace(at(_RECORD), at(f"{STATE}/record-until-{now()}.jsonl"))
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(at(_OWNER))
+
+
 def note(entry: "dict[str, Any]") -> None:
     """Append what was done to the host's record, one JSON object a line."""
     text = read(_RECORD) or ""

@@ -95,6 +95,8 @@ def _stop(unit: str) -> None:
 
 def _lock(keys: str, name: str) -> None:
     run(["usermod", "--lock", "--expiredate", "1", "--shell", "/usr/sbin/nologin", name])
+    # Who is in has come in before; there may be nobody.
+    run(["loginctl", "terminate-user", name], check=False)
     if os.path.lexists(at(f"{keys}/{name}")):
         os.unlink(at(f"{keys}/{name}"))
 
@@ -114,12 +116,8 @@ def _leave(request: "dict[str, Any]", told: "dict[str, Any]") -> None:
     left = [] if request["delete_data"] else told["data"]
     owner = json.loads(read(f"{STATE}/host.json") or "{}")
     write(_NOTE, json.dumps({"at": record.now(), "was": owner, "left": left}), 0o600)
-    for name in ("host.json", "started"):
-        place = at(f"{STATE}/{name}")
-        if os.path.isdir(place):
-            shutil.rmtree(place)
-        elif os.path.lexists(place):
-            os.unlink(place)
+    shutil.rmtree(at(f"{STATE}/started"), ignore_errors=True)
+    record.give_away()
     home = accounts()[request["user"]].home if request["user"] in accounts() else "/nonexistent"
     for path in (f"{request['keys']}/{request['user']}", f"{home}/.ssh/authorized_keys"):
         if os.path.lexists(at(path)):
