@@ -32,7 +32,7 @@ from fhirstack.cli.options import (
 )
 from fhirstack.errors import CheckFailedError, ExitCode, UsageError
 from fhirstack.model.host import Role
-from fhirstack.planes.hosts import drafted, plane
+from fhirstack.planes.hosts import drafted, left, plane
 from fhirstack.planes.hosts.desired.order import waves
 from fhirstack.planes.hosts.desired.ssh import CONFIGURATION
 from fhirstack.planes.local.account import own_account
@@ -100,6 +100,10 @@ def apply(
         list[str] | None,
         typer.Option(drafted.OPTION, help="Leave to replace this authority.", metavar="NAME"),
     ] = None,
+    leave_data: Annotated[
+        bool,
+        typer.Option(left.OPTION, help="Leave to begin with an empty PostgreSQL, data elsewhere."),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     format: Format = "table",
     everything: Everything = False,
@@ -107,6 +111,7 @@ def apply(
     """Make the hosts what is declared. Shows the plan and asks first; safe to run again."""
     check_format(format)
     opened = Opened(file, environment, host, role)
+    opened.leave_data = leave_data
     desired = opened.desired()
     found = opened.plan(desired)
     if unconfirmed := [name for name, host in found.hosts.items() if host.unconfirmed]:

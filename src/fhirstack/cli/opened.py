@@ -11,8 +11,9 @@ from fhirstack.cli.progress import step
 from fhirstack.errors import FhirstackError
 from fhirstack.model.host import Host, Role
 from fhirstack.model.site import Site
-from fhirstack.planes.hosts import drafted, plane, trust
+from fhirstack.planes.hosts import drafted, left, plane, trust
 from fhirstack.planes.hosts.accepted import accept
+from fhirstack.planes.hosts.desired.left import left_on
 from fhirstack.planes.hosts.ssh import ClosedWayError, Connections, entrance
 
 
@@ -27,6 +28,8 @@ class Opened:
         self.site, self.environment = open_environment(file, environment)
         self.hosts: tuple[Host, ...] = chosen(self.environment, hosts, roles)
         self.connections = Connections(self.environment, file)
+        self.leave_data = False
+        """Whether PostgreSQL may begin empty beside data that stay behind elsewhere."""
 
     @cached_property
     def drafted(self) -> drafted.Drafted:
@@ -79,9 +82,30 @@ class Opened:
                     errors=others | dict(again.errors),
                 )
                 shut = {}
+        found = self._refused(found)
         errors = {name: error for name, error in found.errors.items() if name not in shut}
         made = drafted.changes(self.drafted, found.changes, {**errors, **shut})
         return replace(found, errors=errors, later=shut, site=made)
+
+    def _refused(self, found: plane.Plan) -> plane.Plan:
+        """Return a plan without hosts that would begin empty beside data left elsewhere.
+
+        Then every host is asked, also those that were not chosen; what cannot be reached tells
+        nothing.
+        """
+        empty = left.begins_empty(found.hosts)
+        if not empty or self.leave_data:
+            return found
+        asked = {*found.hosts, *found.errors}
+        others = {
+            host.name: (left_on(self.environment, host),)
+            for host in self.environment.hosts
+            if host.name not in asked
+        }
+        seen = self._look(others).hosts if others else {}
+        errors = left.refused(empty, {**found.hosts, **seen})
+        hosts = {name: plan for name, plan in found.hosts.items() if name not in errors}
+        return replace(found, hosts=hosts, errors={**found.errors, **errors})
 
     def _look(self, desired: plane.Desired) -> plane.Plan:
         unknown = self.connect(desired)

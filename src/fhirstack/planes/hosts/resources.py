@@ -308,6 +308,18 @@ class PostgresqlCluster(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LeftData(Resource):
+    """Data of the environment that the host's earlier role left on it: told, never changed."""
+
+    kind = "left-data"
+    postgresql: bool
+    """Whether a cluster of the environment has no business here."""
+    directories: tuple[str, ...]
+    """Which have none here either, if they are this owner's and lie on this host."""
+    uid: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Exports(Resource):
     """What the NFS kernel server exports now is what /etc/exports* say."""
 

@@ -48,13 +48,14 @@ def load(
     unknown = {spec["kind"] for spec in specs} - Resource.kinds.keys()
     if unknown:
         raise AgentError(f"this agent knows no resource {', '.join(sorted(unknown))}")
+    specs = [*specs, MARK]
     digests = {
         spec["address"]: hashlib.sha256(
             json.dumps(lasting(spec), sort_keys=True).encode()
         ).hexdigest()
         for spec in specs
     }
-    resources = [Resource.kinds[spec["kind"]](spec) for spec in (*specs, MARK)]
+    resources = [Resource.kinds[spec["kind"]](spec) for spec in specs]
     for resource in resources:
         resource.digests = digests
         resource.identity = identity or {}

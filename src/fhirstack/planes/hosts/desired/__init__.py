@@ -4,6 +4,7 @@ from fhirstack.model.host import Host
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.around import strangers
 from fhirstack.planes.hosts.desired.inputs import Certificate, Inputs, edge_purpose
+from fhirstack.planes.hosts.desired.left import left_on
 from fhirstack.planes.hosts.desired.needs import needs
 from fhirstack.planes.hosts.resources import Resource
 
@@ -19,4 +20,4 @@ def desired(environment: Environment, host: Host, inputs: Inputs) -> tuple[Resou
     found = tuple(
         resource for concern in needs(host.role) for resource in concern(environment, host, inputs)
     )
-    return (*found, strangers(environment, found))
+    return (*found, left_on(environment, host), strangers(environment, found))
