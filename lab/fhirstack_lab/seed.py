@@ -1,5 +1,6 @@
 """The files that make the base one certain host: a layer between the base and what it writes."""
 
+import hashlib
 import os
 import uuid
 from collections.abc import Mapping
@@ -33,6 +34,11 @@ ConditionCapability=
 EnvironmentFile=/usr/lib/fhirstack-lab/chrony
 """
 
+_UNITS = {
+    "usr/lib/systemd/system/systemd-sysctl.service.d/lab.conf": _SYSCTL,
+    "usr/lib/systemd/system/chrony.service.d/lab.conf": _CHRONY,
+}
+
 
 def write_seed(
     host: Host,
@@ -52,8 +58,13 @@ def write_seed(
         "etc/apt/sources.list": (
             f"deb [signed-by=/usr/share/keyrings/lab.gpg] http://{MIRROR_NAME}/ ./\n"
         ),
-        "etc/systemd/system/systemd-sysctl.service.d/lab.conf": _SYSCTL,
-        "etc/systemd/system/chrony.service.d/lab.conf": _CHRONY,
+        **_UNITS,
+        # A package of its own, as far as who looks for the files of packages is concerned: below
+        # /etc they would be what an administrator did by hand.
+        "var/lib/dpkg/info/fhirstack-lab.md5sums": "".join(
+            f"{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}  {path}\n"
+            for path, text in _UNITS.items()
+        ),
         f"{OWN}/chrony": "DAEMON_OPTS='-F 1 -x'\n",
         f"{OWN}/settings": limits.settings(SETTINGS),
         f"{OWN}/meminfo": meminfo(host.memory),

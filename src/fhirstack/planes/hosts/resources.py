@@ -167,6 +167,20 @@ class Job(Resource):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Units(Resource):
+    """Units whose files are their packages' and what is declared, neither shadowed nor masked.
+
+    ``boot``: also what a boot starts, by the default target and by generators.
+    """
+
+    kind = "units"
+    named_by = "name"
+    name: str
+    units: tuple[str, ...]
+    boot: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sysctl(Resource):
     """Kernel settings: now, and at boot by a file in /etc/sysctl.d."""
 

@@ -22,6 +22,7 @@ from fhirstack.planes.hosts.agent import (
     storage,
     strangers,
     taken,
+    units,
     ways,
 )
 from fhirstack.planes.hosts.agent.main import main
@@ -49,5 +50,6 @@ __all__ = [
     "storage",
     "strangers",
     "taken",
+    "units",
     "ways",
 ]

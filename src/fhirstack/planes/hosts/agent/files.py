@@ -265,11 +265,18 @@ class Directory(Resource):
             self.remove(os.path.join(spec["path"], name))
 
     def remove(self, path: str) -> None:
-        """Move a file out of the way: it is kept in the agent's directory, for who wrote it."""
-        import shutil  # noqa: PLC0415 - rare, and slow to import
+        """Move a file out of the way."""
+        put_away(path)
 
-        kept = at(os.path.join("/var/lib/fhirstack/removed", path.strip("/").replace("/", "_")))
-        os.makedirs(os.path.dirname(kept), mode=0o700, exist_ok=True)
-        if os.path.isdir(kept):
-            shutil.rmtree(kept)
-        shutil.move(at(path), kept)
+
+def put_away(path: str) -> None:
+    """Move a file out of the way: it is kept in the agent's directory, for who wrote it."""
+    import shutil  # noqa: PLC0415 - rare, and slow to import
+
+    kept = at(os.path.join("/var/lib/fhirstack/removed", path.strip("/").replace("/", "_")))
+    os.makedirs(os.path.dirname(kept), mode=0o700, exist_ok=True)
+    if os.path.isdir(kept) and not os.path.islink(kept):
+        shutil.rmtree(kept)
+    elif os.path.lexists(kept):
+        os.unlink(kept)
+    shutil.move(at(path), kept)

@@ -133,10 +133,10 @@ class PostgresqlSettings(Resource):
         return "", False
 
     def written(self, files: "list[str]") -> float:
-        """Return when the files of the configuration were last written."""
+        """Return when the configuration's files were last changed, or put back as they were."""
         own = (f"{self.place}/postgresql.conf", f"{self.place}/conf.d")
         paths = [at(path) for path in (*own, *files)]
-        return max((os.path.getmtime(path) for path in paths if os.path.exists(path)), default=0)
+        return max((os.path.getctime(path) for path in paths if os.path.exists(path)), default=0)
 
     def apply(self, changes: "list[Change]") -> None:
         cluster = self.cluster()

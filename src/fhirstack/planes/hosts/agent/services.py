@@ -19,17 +19,21 @@ from fhirstack.planes.hosts.agent.base import (
     run,
     write,
 )
+from fhirstack.planes.hosts.agent.units import Disk, Stranger, away
 
 _ENABLED = frozenset({"enabled", "enabled-runtime", "static", "indirect", "generated", "alias"})
 _RUNNING = frozenset({"active", "reloading"})
+_PROPERTIES = (
+    "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Names,MainPID,"
+    "ExecMainStartTimestampMonotonic,StateChangeTimestampMonotonic"
+)
 SETTLE_SECONDS = 30
 """A unit that is on its way up or down gets so long before it is judged."""
 
 
 def show(units: "list[str]") -> "list[dict[str, str]]":
     """Return what systemd knows of units now, with one call for all of them."""
-    names = "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload"
-    out = run(["systemctl", "show", "--property", names, *units], check=False).stdout
+    out = run(["systemctl", "show", "--property", _PROPERTIES, *units], check=False).stdout
     blocks = out.strip().split("\n\n")
     states = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in blocks]
     return states if len(states) == len(units) else [{} for _ in units]
@@ -61,10 +65,12 @@ def _crashes(state: "dict[str, str]") -> bool:
 def look(services: "list[Service]") -> None:
     """Look at all units at once, for the plans that follow: a call each would take longer."""
     if services:
+        disk = Disk()
         for service, state in zip(
             services, settled([service.unit for service in services]), strict=True
         ):
             service.seen = state
+            service.disk = disk
 
 
 class Service(Resource):
@@ -79,6 +85,14 @@ class Service(Resource):
 
     seen: "dict[str, str] | None" = None
     """What `look` saw of the unit."""
+    disk: "Disk | None" = None
+    """The files of all units, as `look` found them."""
+
+    def foreign(self, state: "dict[str, str]", disk: "Disk | None" = None) -> "list[Stranger]":
+        """Return the files of others that make the unit another than the declared one."""
+        aliases = [name for name in state.get("Names", "").split() if name != self.unit]
+        packages = [x[8:] for x in self.spec["watch"] if x.startswith("package:")]
+        return (disk or Disk()).strangers(self.unit, aliases, self.digests, packages)
 
     def observe(self) -> "dict[str, str]":
         """Return what systemd knows of the unit: LoadState, ActiveState, UnitFileState."""
@@ -96,7 +110,14 @@ class Service(Resource):
             if not active and (not self.enabled(state) or self.spec["enabled"]):
                 return []
             return [self.change("stop", before=_shown(state), after="stopped", disrupts=active)]
-        changes = []
+        return self.differing(state)
+
+    def differing(self, state: "dict[str, str]") -> "list[Change]":
+        """Return how a unit that is to run differs: its files, whether it runs, since when."""
+        active = state.get("ActiveState") in _RUNNING
+        masked = state.get("UnitFileState", "").startswith("masked")
+        strangers = self.foreign(state, self.disk)
+        changes = [stranger.change for stranger in strangers]
         there = state.get("LoadState") in ("loaded", "masked") and not self.starts_with_package()
         if there and self.spec["enabled"] and not self.enabled(state):
             reason = "it is masked" if masked else "it does not start at boot"
@@ -107,7 +128,10 @@ class Service(Resource):
             how = "does not stay up" if _crashes(state) else f"is {state['ActiveState']}"
             reason = f"it {how}" if there else ""
             return [*changes, self.change("start", reason=reason)]
-        return changes + self.stale()
+        if _runs(state) and any(not stranger.harmless for stranger in strangers):
+            reason = "it runs with what others changed in its unit"
+            return [*changes, self.change("restart", reason=reason, disrupts=True)]
+        return changes + self.stale(state)
 
     def starts_with_package(self) -> bool:
         """Tell whether a package of an earlier resource brings the unit with it."""
@@ -116,7 +140,7 @@ class Service(Resource):
             for address in self.spec["watch"]
         )
 
-    def stale(self) -> "list[Change]":
+    def stale(self, state: "dict[str, str]") -> "list[Change]":
         """Return the restart or reload that what it reads asks for."""
         noted = self.noted()
         for action, key in (("restart", "watch"), ("update", "reload_watch")):
@@ -126,6 +150,8 @@ class Service(Resource):
                 reason = f"{changing[0]} changes"
             elif watched and noted.get(key) != self.digest(key):
                 reason = "what it reads changed since it started"
+            elif late := self.late(state, key):
+                reason = f"{late} was changed after it was last read"
             else:
                 continue
             after = "restarted" if action == "restart" else "reloaded"
@@ -145,6 +171,28 @@ class Service(Resource):
     @property
     def note(self) -> str:
         return f"{STATE}/started/{self.unit}.json"
+
+    def late(self, state: "dict[str, str]", key: str) -> str:
+        """Return a file that was changed after the process read it, whatever it says now.
+
+        Its inode's time counts, which nobody sets: who edits a file, has it read and puts it back
+        with its times leaves a process with what is no longer on the disk.
+        """
+        if not _runs(state):
+            return ""
+        names = ["ExecMainStartTimestampMonotonic"]
+        names += ["StateChangeTimestampMonotonic"] if key == "reload_watch" else []
+        read_at = max(int(state.get(name) or 0) for name in names) / 1e6
+        # Since the boot, as systemd counts: steps of the clock move neither.
+        now = time.time()
+        read_at += now - time.monotonic()
+        for address in self.spec[key]:
+            if address.startswith("file:"):
+                changed = _changed(address[5:])
+                # What lies ahead was written before the clock was set back: it tells nothing.
+                if read_at < changed <= now:
+                    return str(address)
+        return ""
 
     def noted(self) -> "dict[str, str]":
         """Return the digests that the unit was last started or reloaded with."""
@@ -167,9 +215,23 @@ class Service(Resource):
         if rest != noted:
             write(self.note, json.dumps(rest), 0o600)
 
+    def guarded_paths(self) -> "list[str]":
+        return [s.path for s in self.foreign(self.observe()) if not s.harmless and not s.package]
+
+    def undo(self) -> "list[str]":
+        """Return what has systemd read its files again, where those of the unit are put back."""
+        if not self.guarded_paths():
+            return []
+        return ["systemctl daemon-reload", f"systemctl restart {self.unit}"]
+
     def apply(self, changes: "list[Change]") -> None:
         state = self.observe()
-        if state.get("NeedDaemonReload") == "yes":
+        strangers = []
+        if self.spec["running"] and not self.spec["masked"]:
+            strangers = [s for s in self.foreign(state) if not s.harmless]
+        if strangers:
+            away(strangers)
+        elif state.get("NeedDaemonReload") == "yes":
             run(["systemctl", "daemon-reload"])
         if self.spec["masked"]:
             run(["systemctl", "disable", "--now", self.unit], check=False)
@@ -184,9 +246,9 @@ class Service(Resource):
             run(["systemctl", "enable", self.unit])
         if state.get("ActiveState") not in _RUNNING:
             self.act("start", "watch", "reload_watch")
-        elif any(change.action == "restart" for change in self.stale()):
+        elif (strangers and _runs(state)) or any(c.action == "restart" for c in self.stale(state)):
             self.act("restart", "watch", "reload_watch")
-        elif self.stale():
+        elif self.stale(state):
             self.act("reload-or-restart", "reload_watch")
 
     def act(self, verb: str, *keys: str) -> None:
@@ -201,6 +263,18 @@ class Service(Resource):
             ).stdout.strip()
             raise AgentError(f"{self.unit} does not {verb}: it is {state}. Its last lines:\n{last}")
         self.take_note(*keys)
+
+
+def _runs(state: "dict[str, str]") -> bool:
+    """Tell whether a process of the unit runs: others (timers, rules loaded once) read no more."""
+    return state.get("MainPID", "0") != "0"
+
+
+def _changed(path: str) -> float:
+    try:
+        return os.stat(at(path)).st_ctime
+    except OSError:
+        return 0
 
 
 def _shown(state: "dict[str, str]") -> str:

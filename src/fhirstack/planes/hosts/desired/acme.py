@@ -14,7 +14,7 @@ from fhirstack.certificates import RENEW_DAYS
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.inputs import Inputs
 from fhirstack.planes.hosts.desired.proxy import unit_lines
-from fhirstack.planes.hosts.resources import File, Job, Package, Resource, Service
+from fhirstack.planes.hosts.resources import File, Job, Package, Resource, Service, Units
 from fhirstack.services import edge
 
 UNIT = "fhirstack-acme"
@@ -52,6 +52,7 @@ def acme(environment: Environment, inputs: Inputs) -> tuple[Resource, ...]:
         Package(name="lego"),
         *files,
         Service(name=f"{UNIT}.timer", watch=watch),
+        Units(name="certificates", units=(f"{UNIT}.service",)),
         Job(name=f"{UNIT}.service"),
     )
 

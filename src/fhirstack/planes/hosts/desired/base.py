@@ -13,6 +13,7 @@ from fhirstack.planes.hosts.resources import (
     Resource,
     Service,
     Sysctl,
+    Units,
 )
 
 CLUSTER_ROLES = (Role.PRIMARY, Role.WORKER, Role.ANALYTICS)
@@ -38,6 +39,18 @@ cloud_init_modules: [seed_random, growpart, resizefs]
 cloud_config_modules: []
 cloud_final_modules: []
 """
+_BOOT = (
+    *("sysinit.target", "basic.target", "network-pre.target", "network.target"),
+    *("multi-user.target", "graphical.target", "timers.target", "sockets.target"),
+    *("systemd-sysctl.service", "systemd-modules-load.service", "systemd-tmpfiles-setup.service"),
+    *(
+        "systemd-journald.socket",
+        "systemd-journald-dev-log.socket",
+        "systemd-journal-flush.service",
+    ),
+    *("apt-daily.service", "apt-daily-upgrade.service"),
+)
+"""A boot goes through them, or timers start them; none is a service that we keep running."""
 
 _PACKAGES = ("ca-certificates", "curl", "iproute2", "kmod", "procps", "python3", "tzdata")
 
@@ -53,6 +66,7 @@ def base(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...
         *_clock(environment, host),
         *_updates(host),
         Sysctl(name="60-fhirstack", values=_kernel(host)),
+        Units(name="boot", units=_BOOT, boot=True),
         *_metrics(),
         Logins(allowed=environment.access.accounts),
     )
@@ -86,7 +100,7 @@ def _clock(environment: Environment, host: Host) -> tuple[Resource, ...]:
     named = [f"server {address} iburst" for address in environment.network.time_servers]
     pool = "ntp.ubuntu.com" if host.os.name == "ubuntu" else "2.debian.pool.ntp.org"
     sources = named or [f"pool {pool} iburst maxsources 4"]
-    path = "/etc/chrony/chrony.conf"
+    path, options = "/etc/chrony/chrony.conf", "/etc/default/chrony"
     text = "\n".join(
         [
             *sources,
@@ -108,7 +122,8 @@ def _clock(environment: Environment, host: Host) -> tuple[Resource, ...]:
         File(path=path, content=text, validate=("chronyd", "-p", "-f", "{}")),
         # Two that lead one clock fight over it. Each of them sets itself up as it is installed.
         *(Service(name=name, masked=True) for name in _OTHER_CLOCKS),
-        Service(name="chrony", watch=("package:chrony", f"file:{path}")),
+        File(path=options, content='DAEMON_OPTS="-F 1"\n'),
+        Service(name="chrony", watch=("package:chrony", f"file:{path}", f"file:{options}")),
     )
 
 

@@ -37,14 +37,22 @@ def haproxy(environment: Environment, host: Host, inputs: Inputs) -> tuple[Resou
         content=edge.render_for_host(environment),
         validate=("haproxy", "-c", "-f", "{}"),
     )
+    # Only here the unit's command line could be another: `-S` with a level, or a second `-f`.
+    options = (
+        File(
+            path="/etc/default/haproxy", content="# Nothing: what HAProxy reads is haproxy.cfg.\n"
+        ),
+        File(path="/etc/sysconfig/haproxy", content=None),
+    )
     read = (directory, *certificates, configuration)
     return (
         Package(name="haproxy"),
         late_addresses(host),
         *read,
+        *options,
         Service(
             name="haproxy",
-            watch=("package:haproxy",),
+            watch=("package:haproxy", *(file.address for file in options)),
             reload_watch=tuple(resource.address for resource in read),
         ),
         *acme(environment, inputs),

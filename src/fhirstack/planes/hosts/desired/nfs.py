@@ -102,8 +102,14 @@ def _ganesha(
     content = render_ganesha(path, allowed, asks_for_io_flusher=release(host).ganesha_flusher)
     configuration = File(path="/etc/ganesha/ganesha.conf", content=content)
     packages = (Package(name="nfs-ganesha"), Package(name="nfs-ganesha-vfs"))
-    watch = (*(package.address for package in packages), configuration.address, *needs)
-    return (*packages, configuration, Service(name="nfs-ganesha", watch=watch))
+    options = File(
+        path="/etc/default/nfs-ganesha",
+        content='OPTIONS="-L /var/log/ganesha/ganesha.log -f /etc/ganesha/ganesha.conf'
+        ' -N NIV_EVENT"\nEPOCH_EXEC="/bin/true"\n',
+    )
+    read = (*packages, configuration, options)
+    watch = (*(resource.address for resource in read), *needs)
+    return (*read, Service(name="nfs-ganesha", watch=watch))
 
 
 def render_ganesha(path: str, allowed: tuple[str, ...], *, asks_for_io_flusher: bool) -> str:

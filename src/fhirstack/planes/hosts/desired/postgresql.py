@@ -69,6 +69,11 @@ def postgresql(environment: Environment, host: Host, inputs: Inputs) -> tuple[Re
             needs=owned,
         ),
     )
+    started = (
+        _file(f"{place}/start.conf", "auto\n", needs=owned),
+        _file(f"{place}/pg_ctl.conf", "pg_ctl_options = ''\n", needs=owned),
+        _file(f"{place}/environment", "# No variable.\n", needs=owned),
+    )
     package = Package(name=f"postgresql-{version}", needs=(_CREATION, theirs.address))
     return (
         theirs,
@@ -83,10 +88,11 @@ def postgresql(environment: Environment, host: Host, inputs: Inputs) -> tuple[Re
         late_addresses(host),
         *reloaded,
         configuration,
+        *started,
         Service(name="postgresql", needs=owned),
         Service(
             name=f"postgresql@{version}-main",
-            watch=(package.address, configuration.address),
+            watch=(package.address, configuration.address, *(file.address for file in started)),
             reload_watch=tuple(file.address for file in reloaded),
         ),
         PostgresqlSettings(

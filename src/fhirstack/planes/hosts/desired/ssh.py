@@ -17,6 +17,8 @@ from fhirstack.planes.hosts.resources import (
 
 KEYS = "/etc/ssh/authorized_keys.d"
 CONFIGURATION = "/etc/ssh/sshd_config"
+_OPTIONS = "/etc/default/ssh"
+"""What the unit adds to sshd's command line: `-o` there wins over the whole sshd_config."""
 
 
 def ssh(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]:
@@ -60,7 +62,20 @@ def ssh(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]
             guard=True,
             needs=("package:openssh-server",),
         ),
-        Service(name="ssh", reload_watch=(f"file:{CONFIGURATION}",)),
+        File(
+            path=_OPTIONS,
+            # As the package has it.
+            content="# Default settings for openssh-server. This file is sourced by /bin/sh from\n"
+            "# /etc/init.d/ssh.\n\n# Options to pass to sshd\nSSHD_OPTS=\n",
+            guard=True,
+            needs=("package:openssh-server",),
+        ),
+        Service(
+            name="ssh",
+            watch=(f"file:{_OPTIONS}",),
+            reload_watch=(f"file:{CONFIGURATION}",),
+            guard=True,
+        ),
     )
 
 
