@@ -42,6 +42,7 @@ def crossfield_errors(environments: Mapping[str, Node], file: str) -> list[Fhirs
             _hosts,
             _access,
             _way_in,
+            _families,
             _services,
             _clients,
             _rules,
@@ -123,6 +124,16 @@ def _way_in(name: str, environment: Node, file: str) -> Iterator[FhirstackError]
         if node.text and node.text.endswith("/0"):
             what = f"{show_path(node.path)}: {node.text} is everybody"
             yield at(file, node.place, what, "write the networks of your VPN instead")
+
+
+def _families(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:
+    """Judge that IPv6 stands beside IPv4: pods, node ports and the public entry are IPv4."""
+    for key in ("public_address", "cluster_network"):
+        node = environment.get("network", key)
+        if node and node.text and ":" in node.text:
+            what = f"{show_path(node.path)}: {node.text} is IPv6, which cannot stand alone"
+            remedy = f"write an IPv4 one, and this as `{key}6` beside it"
+            yield at(file, node.place, what, remedy)
 
 
 def _services(name: str, environment: Node, file: str) -> Iterator[FhirstackError]:
