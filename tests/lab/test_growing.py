@@ -46,10 +46,10 @@ def test_a_host_that_is_retired_keeps_no_secret_and_lets_nobody_in(built):
     note = built.site.parent / f".fhirstack/production/retired/{name}.json"
     assert '"errors": {}' in note.read_text()
     # Its way back is that of a new machine: the account with its key, as a provider gives it.
-    key = (built.site.parent / "id_ed25519.pub").read_text()
+    key = (built.site.parent / "id_ed25519.pub").read_text().strip()
     built.shell(
         host,
-        f"cd ~fhirstack; echo '{key}' > .ssh/authorized_keys; chmod 600 .ssh/authorized_keys;"
+        f'cd ~fhirstack; echo "{key}" > .ssh/authorized_keys; chmod 600 .ssh/authorized_keys;'
         " chown -R fhirstack: .ssh",
     )
     built.ok("apply", "--yes", "--host", name)

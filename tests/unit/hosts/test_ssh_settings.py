@@ -211,7 +211,11 @@ def test_where_no_directory_serves_it_is_said_with_all_of_them(monkeypatch):
             "cannot read its configuration",
             "line 3",
         ),
-        ("a first line\nConnection closed by UNKNOWN port 65535", "Connection closed", "a first"),
+        (
+            "a first line\nConnection closed by UNKNOWN port 65535",
+            "lets nothing through",
+            "a first",
+        ),
     ],
 )
 def test_no_line_of_what_ssh_says_is_hidden(connections, said, what, shown):
