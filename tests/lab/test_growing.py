@@ -54,3 +54,40 @@ def test_a_host_that_is_retired_keeps_no_secret_and_lets_nobody_in(built):
     )
     built.ok("apply", "--yes", "--host", name)
     assert built.drift() == {}
+
+
+def test_roles_that_are_swapped_make_no_empty_database_and_what_stays_behind_is_told(
+    built, tmp_path
+):
+    def swap(environment):
+        roles = {"production-db": "nfs", "production-nfs": "database"}
+        for host in environment["hosts"]:
+            host["role"] = roles.get(host["name"], host["role"])
+
+    swapped = built.edited(tmp_path / "site/site.yaml", swap)
+    built.shell("db", "runuser -u postgres -- psql -qc 'CREATE DATABASE left_behind'")
+    try:
+        for chosen in ([], ["--host", "production-db"]):
+            planned = built("plan", "--host", "production-nfs", *chosen, site=swapped)
+            text = " ".join(planned.text.split())
+            assert planned.code == 3, planned.text
+            assert "production-nfs: an empty PostgreSQL would be made here" in text
+            assert "stay behind on production-db: /var/lib/postgresql/" in text
+            assert ("stay behind here. Take them along" in text) == bool(chosen)
+    finally:
+        built.shell("db", "runuser -u postgres -- psql -qc 'DROP DATABASE left_behind'")
+    assert built.drift("--host", "production-db", "--host", "production-nfs") == {}
+
+
+def test_a_host_whose_mark_is_taken_away_is_told_and_no_other_environment_takes_it(built, tmp_path):
+    name = "production-nfs"
+    built.shell("nfs", "rm /var/lib/fhirstack/host.json")
+    found = built.drift("--host", name)
+    assert [change["address"] for change in found[name]] == [f"{name}/mark"]
+    other = built.edited(tmp_path / "site/site.yaml", lambda environment: None)
+    other.write_text(other.read_text().replace("programme: ", "programme: other-", 1))
+    refused = built("apply", "--yes", "--host", name, site=other)
+    assert refused.code == 3, refused.text
+    assert "this machine is production-nfs of production" in " ".join(refused.text.split())
+    built.ok("apply", "--yes", "--host", name)
+    assert built.drift("--host", name) == {}
