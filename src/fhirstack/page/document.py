@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import groupby
 
+from fhirstack import __version__
 from fhirstack.model.site import Environment
 from fhirstack.model.types import format_size
 from fhirstack.page.flows import HostFlow, endpoints, flows, show
@@ -90,7 +91,7 @@ def as_markdown(environments: Sequence[Environment], title: str) -> str:
     """
     wanted = [row for row in rows(environments) if row.kind == "requirement"]
     names = [row for environment in environments for row in _dns_rows(environment)]
-    parts = [_HEAD.format(title=title), "## The machines\n", _machines_table()]
+    parts = [_HEAD.format(title=title, version=__version__), "## The machines\n", _machines_table()]
     parts += _chapters("## ", (row for row in wanted if row.by == "partner"))
     if names:
         parts.append("## DNS names\n")
@@ -258,8 +259,8 @@ def _table(head: Sequence[str], body: Iterable[Sequence[object]]) -> str:
 _HEAD = """\
 # {title}
 
-What to provide for each environment, why, and how it will be checked. Sentences in quotes are those
-of OpenSRP's page “Infrastructure setup”. An **addition** fills a gap of the page or settles a
-contradiction in it, and says why. *must*: the platform does not work or is not safe without it;
-*should*: recommended; *info*: good to know.
+Written by fhirstack {version}. What to provide for each environment, why, and how it will be
+checked. Sentences in quotes are those of OpenSRP's page “Infrastructure setup”, “the page”. An
+**addition** fills a gap of the page or settles a contradiction in it, and says why. *must*: the
+platform does not work or is not safe without it; *should*: recommended; *info*: good to know.
 """

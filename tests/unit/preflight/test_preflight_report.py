@@ -11,6 +11,7 @@ import pytest
 from tests.unit.preflight.scene import seen
 from typer.testing import CliRunner
 
+from fhirstack import __version__
 from fhirstack.checks.preflight import report
 from fhirstack.checks.preflight.facts import Seen
 from fhirstack.checks.preflight.registry import run
@@ -192,3 +193,25 @@ def test_a_host_that_is_not_there(monkeypatch: pytest.MonkeyPatch, site: Path) -
         _run(monkeypatch, {}, "-f", str(site), "-e", "production", "--host", "worker-9")
     with pytest.raises(UsageError, match="no environment prod"):
         _run(monkeypatch, {}, "-f", str(site), "-e", "prod")
+
+
+@pytest.mark.parametrize(("case", "ready"), [(BAD, False), ({}, True)], ids=["bad", "good"])
+def test_a_headline_fits_what_follows(case: dict[str, Any], ready: bool) -> None:
+    text = " ".join(_Tags(_page(seen(case))).text.split())
+    assert f"Written by fhirstack {__version__} for Child health" in text
+    assert "“The page” is OpenSRP's page “Infrastructure setup”" in text
+    assert ("Not ready to be set up" in text) is not ready
+    assert ("What is wrong, and what to do" in text) is not ready
+
+
+def test_what_the_site_accepts_is_not_asked_for() -> None:
+    accepted = {"requirement": "host.os.ubuntu", "reason": "we have Debian"}
+    case = {
+        "site": {"deviations": [accepted]},
+        "all": {"os": {"id": "debian", "version": "13", "name": "Debian 13"}},
+    }
+    text = " ".join(_Tags(_page(seen(case))).text.split())
+    assert "Accepted: we have Debian" in text
+    place = text.index("Accepted: we have Debian")
+    assert text[place:].startswith("Accepted: we have Debian The page asks for:")
+    assert "What is not as recommended, or is accepted by the site" in text

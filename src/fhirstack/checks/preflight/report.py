@@ -12,6 +12,7 @@ from jinja2 import Environment as Templates
 from jinja2 import StrictUndefined, Template
 from markupsafe import Markup, escape
 
+from fhirstack import __version__
 from fhirstack.checks.preflight.facts import Facts, Seen
 from fhirstack.checks.preflight.sizes import show
 from fhirstack.checks.preflight.storage import own_disk
@@ -170,6 +171,7 @@ def as_html(seen: Seen, results: Sequence[CheckResult], programme: str, at: date
     answered = [host.name for host, _ in seen.answered]
     return _template().render(
         programme=programme,
+        version=__version__,
         environment=seen.environment,
         at=at,
         seen=seen,
