@@ -229,7 +229,7 @@ def _guesses(name: str) -> "list[str]":
     """Return packages that a unit's name suggests: most are found without reading all."""
     stem = name.partition(".")[0].partition("@")[0]
     known = {"ssh": "openssh-server", "postgresql": "postgresql-common", "redis": "redis-server"}
-    return [known.get(stem, stem), stem.partition("-")[0]]
+    return [known.get(stem, stem), stem.partition("-")[0], "systemd"]
 
 
 def _packages() -> "list[str]":
