@@ -12,6 +12,8 @@ from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, read
 LISTING = ["nft", "--stateless", "list", "ruleset"]
 _TABLE = re.compile(r"^table (\S+) (\S+) \{\n(.*?)^\}$", re.DOTALL | re.MULTILINE)
 _CHAIN = re.compile(r"^\tchain (\S+) \{\n(.*?)^\t\}$", re.DOTALL | re.MULTILINE)
+_TABLE_HANDLE = re.compile(r"\{ # handle \d+$", re.MULTILINE)
+"""With ``-a`` nft writes a handle after the brace of each table and chain."""
 _JUMP = re.compile(r"\b(?:jump|goto) (\S+)$")
 _OPENS = re.compile(r"\b(dnat|snat|masquerade|redirect|tproxy|accept)\b")
 _LEGACY = ("/proc/net/ip_tables_names", "/proc/net/ip6_tables_names")
@@ -122,7 +124,26 @@ class Ruleset(Resource):
                     f"the table {table.name} belongs to {table.program}, which runs: end what"
                     f" needs it, then `systemctl disable --now {table.program}`"
                 )
-            run(["nft", "delete", "table", *table.name.split()])
+            if any(chain.startswith(tuple(self.spec["chains"])) for chain in table.chains):
+                self.purge(table)
+            else:
+                run(["nft", "delete", "table", *table.name.split()])
+
+    def purge(self, table: Table) -> None:
+        """Delete the rules of others one by one: the table is the cluster's programs' as well."""
+        listing = run(["nft", "-a", *LISTING[1:2], "list", "table", *table.name.split()]).stdout
+        owned = tuple(self.spec["chains"])
+        (numbered,) = tables(_TABLE_HANDLE.sub("{", listing))
+        lines = []
+        for chain, rules in numbered.chains.items():
+            if chain.startswith(owned):
+                continue
+            for rule in rules:
+                text, _, handle = rule.rpartition(" # handle ")
+                jump = _JUMP.search(text)
+                if handle and not (jump and jump[1].startswith(owned)):
+                    lines.append(f"delete rule {table.name} {chain} handle {handle}")
+        run(["nft", "-f", "-"], text="\n".join([*lines, ""]))
 
     def undo(self) -> "list[str]":
         """Return nothing: who gets in by another's rule has no right to."""
