@@ -1,5 +1,7 @@
 """What is changed by hand: found and named, nothing else invented, all put right by one apply."""
 
+import json
+
 import pytest
 
 pytestmark = pytest.mark.lab
@@ -43,6 +45,34 @@ DRIFTS = [
     ("worker-2", "nft 'table ip nat { chain KUBE-SERVICES { }; chain PREROUTING { type nat hook prerouting priority dstnat; jump KUBE-SERVICES; tcp dport 30080 redirect to :22; } }'", "table:ip nat", "nft list table ip nat | grep 'jump KUBE-SERVICES' && ! nft list table ip nat | grep redirect"),
     ("primary-1", "nft 'table inet second { chain i { type filter hook input priority -10; tcp dport 8081 accept; } }'", "table:inet second", "! nft list tables | grep second"),
     ("nfs", "systemctl unmask firewalld 2>/dev/null", "service:firewalld", "test $(systemctl is-enabled firewalld) = masked"),
+    # What is around our part of a file, and what wins at the next boot.
+    ("worker-1", "sed -i '1i 10.9.9.9 production-db' /etc/hosts", "file:/etc/hosts", "! grep '^10.9.9.9' /etc/hosts"),
+    ("worker-1", "sed -i 's/^hosts:.*/hosts: dns files/' /etc/nsswitch.conf", "file:/etc/nsswitch.conf", "grep '^hosts: *files' /etc/nsswitch.conf"),
+    ("worker-1", "echo 'ann ALL=(ALL) NOPASSWD: ALL' >> /etc/sudoers", "file:/etc/sudoers", "! grep ann /etc/sudoers"),
+    ("worker-1", "echo net.ipv4.ip_forward=0 > /etc/sysctl.d/99-x.conf", "sysctl:61-fhirstack-cluster", "! grep ^net /etc/sysctl.d/99-x.conf"),
+    ("worker-1", "mkdir -p /run/sysctl.d; echo kernel.dmesg_restrict=0 > /run/sysctl.d/98-x.conf", "sysctl:60-fhirstack", "! grep ^kernel /run/sysctl.d/98-x.conf"),
+    ("worker-1", "echo 'install br_netfilter /bin/false' > /etc/modprobe.d/x.conf", "module:br_netfilter", "! grep ^install /etc/modprobe.d/x.conf"),
+    ("worker-1", "echo 'blacklist overlay' > /etc/modprobe.d/y.conf", "module:overlay", "! grep ^blacklist /etc/modprobe.d/y.conf"),
+    # Other ways in.
+    ("worker-2", "echo /usr/lib/x86_64-linux-gnu/libc.so.6 > /etc/ld.so.preload", "file:/etc/ld.so.preload", "! test -e /etc/ld.so.preload"),
+    ("worker-2", "sed -i '1i auth sufficient pam_permit.so' /etc/pam.d/su", "file:/etc/pam.d/su", "! grep '^auth sufficient pam_permit' /etc/pam.d/su"),
+    ("worker-2", "cp /bin/sh /tmp/rootsh; chmod 4755 /tmp/rootsh", "file:/tmp/rootsh", "! test -u /tmp/rootsh"),
+    ("worker-2", "cp /bin/sh /usr/local/bin/gsh; chmod 2755 /usr/local/bin/gsh", "file:/usr/local/bin/gsh", "! test -g /usr/local/bin/gsh"),
+    ("worker-2", "chmod 777 /etc/ssh", "directory:/etc/ssh", "test $(stat -c %a /etc/ssh) = 755"),
+    ("worker-2", "chmod 666 /etc/passwd", "file:/etc/passwd", "test $(stat -c %a /etc/passwd) = 644"),
+    ("worker-2", "chmod 644 /etc/shadow", "file:/etc/shadow", "test $(stat -c %a /etc/shadow) = 640"),
+    ("worker-2", "mv /usr/sbin/rsyslogd /root/; cp /bin/true /usr/sbin/rsyslogd", "file:/usr/sbin/rsyslogd", "cmp /root/rsyslogd /usr/sbin/rsyslogd"),
+    # Silence.
+    ("worker-3", "echo '*.* stop' > /etc/rsyslog.d/00-x.conf", "file:/etc/rsyslog.d/00-x.conf", "! test -e /etc/rsyslog.d/00-x.conf"),
+    ("worker-3", "printf '[Journal]\\nForwardToSyslog=no\\n' > /etc/systemd/journald.conf.d/99-x.conf", "file:/etc/systemd/journald.conf.d/99-x.conf", "! test -e /etc/systemd/journald.conf.d/99-x.conf"),
+    ("worker-3", "mkdir -p /run/systemd/journald.conf.d; printf '[Journal]\\nStorage=none\\n' > /run/systemd/journald.conf.d/99-y.conf", "file:/run/systemd/journald.conf.d/99-y.conf", "! test -e /run/systemd/journald.conf.d/99-y.conf"),
+    ("worker-3", "echo 'APT::Periodic::Unattended-Upgrade \"0\";' > /etc/apt/apt.conf.d/99evil", "file:/etc/apt/apt.conf.d/99evil", "! test -e /etc/apt/apt.conf.d/99evil"),
+    ("worker-3", "echo 'Acquire::AllowInsecureRepositories \"true\";' > /etc/apt/apt.conf.d/10evil", "file:/etc/apt/apt.conf.d/10evil", "! test -e /etc/apt/apt.conf.d/10evil"),
+    # Before the next boot.
+    ("worker-4", "systemctl unmask swap.target", "service:swap.target", "test $(systemctl is-enabled swap.target) = masked"),
+    ("worker-4", "systemctl unmask ntpsec", "service:ntpsec", "test -L /etc/systemd/system/ntpsec.service"),
+    ("worker-4", "echo 'manage_etc_hosts: true' > /etc/cloud/cloud.cfg.d/99-fhirstack.cfg", "file:/etc/cloud/cloud.cfg.d/99-fhirstack.cfg", "! grep 'etc_hosts: true' /etc/cloud/cloud.cfg.d/99-fhirstack.cfg"),
+    ("worker-4", "systemctl disable --now ssh.service; systemctl enable --now ssh.socket", "ssh-socket", "systemctl is-active ssh.service && ! systemctl is-active ssh.socket"),
 ]  # fmt: skip
 
 
@@ -72,3 +102,35 @@ def test_drifts_by_hand_are_found_named_and_put_right_by_one_apply(built):
     assert built.drift() == {}
     for host, _, address, proof in DRIFTS:
         built.shell(host, f"{proof} >/dev/null"), address
+
+
+# What others made and harms nobody: told on one line each, no difference.
+TOLD = {
+    "file:/etc/cron.d/mine": "mkdir -p /etc/cron.d; echo '* * * * * root true' > /etc/cron.d/mine",
+    "file:/var/spool/cron/crontabs/root": "mkdir -p /var/spool/cron/crontabs; echo x > /var/spool/cron/crontabs/root",
+    "file:/etc/systemd/system/mine.service": "echo '[Service]' > /etc/systemd/system/mine.service",
+    "file:/run/systemd/system/mine.timer": "echo '[Timer]' > /run/systemd/system/mine.timer",
+    "file:/root/.ssh/authorized_keys": "mkdir -p /root/.ssh; echo 'ssh-ed25519 AAAA x' > /root/.ssh/authorized_keys",
+    "file:/etc/apt/sources.list.d/mine.list": "echo 'deb [trusted=yes] http://x ./' > /etc/apt/sources.list.d/mine.list",
+}  # fmt: skip
+
+
+def reports(built) -> dict[str, dict[str, str]]:
+    """Return what is told of each host, and no difference."""
+    hosts = json.loads(built("drift", "--format", "json").out)["hosts"]
+    return {
+        name: {c["address"].partition("/")[2]: c["action"] for c in host["changes"]}
+        for name, host in hosts.items()
+        if host["changes"]
+    }
+
+
+def test_what_others_made_is_told_and_no_difference(built):
+    assert reports(built) == {}
+    for script in TOLD.values():
+        built.shell("worker-1", script)
+    try:
+        assert reports(built) == {"production-worker-1": dict.fromkeys(TOLD, "report")}
+    finally:
+        for address in TOLD:
+            built.shell("worker-1", f"rm -f {address.partition(':')[2]}")
