@@ -138,6 +138,16 @@ def test_only_one_works_on_a_host_at_a_time(host):
     assert main.apply(request(A))["errors"] == {}
 
 
+def test_who_waits_is_told_what_the_other_is_at(host):
+    with record.locked("grace@desk") as at_work:
+        at_work("packages: chrony")
+        with pytest.raises(record.RefusedError, match=r"grace@desk, since .*, now at packages"):
+            main.plan(request(A))
+        at_work("file:/etc/b")
+        with pytest.raises(record.RefusedError, match="now at file:/etc/b, is working"):
+            main.apply(request(A))
+
+
 def test_who_only_looks_lets_others_look_and_nobody_work(host):
     lock = host / "var/lib/fhirstack/lock"
     with record.at_rest():

@@ -113,7 +113,7 @@ def plan(request: "dict[str, Any]") -> "dict[str, Any]":
 
 def apply(request: "dict[str, Any]") -> "dict[str, Any]":
     """Make the host what is declared, if it still is what the plan saw."""
-    with record.locked(request["who"]):
+    with record.locked(request["who"]) as at_work:
         record.refuse_others(request["identity"])
         undone = rollback.pending() is not None
         if undone:
@@ -127,7 +127,12 @@ def apply(request: "dict[str, Any]") -> "dict[str, Any]":
         if expected and expected != answer["fingerprint"]:
             return answer | {"refused": "the host changed since it was planned", "undone": undone}
         record.own(request["identity"])
-        work = Work(resources, request["token"], request["confirm_seconds"], say)
+
+        def tell(doing: str, confirm: bool = False) -> bool:
+            at_work(doing)
+            return say(doing, confirm)
+
+        work = Work(resources, request["token"], request["confirm_seconds"], tell)
         for address, error in unseen.items():
             work.fail(address, error)
         for number in range(_PASSES):

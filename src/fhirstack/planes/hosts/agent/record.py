@@ -5,7 +5,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from fhirstack.planes.hosts.agent.base import (
@@ -34,19 +34,25 @@ class RefusedError(AgentError):
 
 
 @contextlib.contextmanager
-def locked(who: str) -> "Iterator[None]":
+def locked(who: str) -> "Iterator[Callable[[str], None]]":
     """Hold the host's lock. The kernel frees it when this process ends, however it ends.
 
-    Raises RefusedError with the name of who holds it.
+    What is being done may be told to the function that it gives: who waits is told it. Raises
+    RefusedError with the name of who holds the lock, since when, and at what.
     """
     os.makedirs(at(STATE), mode=0o700, exist_ok=True)
     with open(at(_LOCK), "a+", encoding="utf-8") as held:
         _wait_for(held, fcntl.LOCK_EX)
-        held.truncate(0)
-        held.write(f"{who}, since {now()}")
-        held.flush()
+        since = now()
+
+        def at_work(on: str) -> None:
+            held.truncate(0)
+            held.write(f"{who}, since {since}" + (f", now at {on}," if on else ""))
+            held.flush()
+
+        at_work("")
         try:
-            yield
+            yield at_work
         finally:
             held.truncate(0)
 
