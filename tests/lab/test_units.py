@@ -17,6 +17,15 @@ def _put_back(path: str, edit: str, read: str) -> str:
     return f"cp -p {path} /root/kept; {edit} {path}; {read}; cp -p /root/kept {path}"
 
 
+def _runs_as(unit: str, command: str, after: str = "systemctl daemon-reload") -> str:
+    """Start a unit with another command line, and put the unit back."""
+    lines = f"[Service]\\nExecStart=\\nExecStart={command}\\n"
+    start = f"systemctl daemon-reload; systemctl restart {unit}; "
+    return (
+        _drop_in(f"{unit}.service", lines, RUN) + start + f"rm -r {RUN}/{unit}.service.d; {after}"
+    )
+
+
 SSHD, REDIS, HBA = (
     "/etc/ssh/sshd_config", "/etc/redis/users.acl", "/etc/postgresql/17/main/pg_hba.conf",
 )  # fmt: skip
@@ -29,7 +38,7 @@ CHANGES = [
     ("worker-1", "systemctl set-default rescue.target", f"file:{ETC}/default.target", "test $(systemctl get-default) = graphical.target"),
     ("worker-1", "systemctl mask apt-daily-upgrade.service", f"file:{ETC}/apt-daily-upgrade.service", "systemctl cat apt-daily-upgrade.service"),
     ("worker-1", _drop_in("multi-user.target", "[Unit]\\nConflicts=rsyslog.service\\n"), f"file:{ETC}/multi-user.target.d/x.conf", "systemctl is-active rsyslog"),
-    ("worker-1", _put_back(SSHD, "sed -i 's/^PasswordAuthentication no/PasswordAuthentication yes/'", "systemctl reload ssh"), "service:ssh", "systemctl is-active ssh"),
+    ("worker-1", _put_back(SSHD, "sed -i 's/^PasswordAuthentication no/PasswordAuthentication yes/'", "systemctl restart ssh"), "service:ssh", "systemctl is-active ssh"),
     ("lb", f"cp {SSHD} /etc/ssh/evil.conf; " + _drop_in("ssh.service", "[Service]\\nExecStart=\\nExecStart=/usr/sbin/sshd -D -f /etc/ssh/evil.conf\\n") + "systemctl daemon-reload; systemctl restart ssh", f"file:{ETC}/ssh.service.d/x.conf", "! pgrep -f '^sshd: .*[e]vil.conf'"),
     ("lb", "echo 'EXTRAOPTS=-de' > /etc/default/haproxy; systemctl restart haproxy", "file:/etc/default/haproxy", "! pgrep -f 'haproxy.* [-]de'"),
     ("lb", "sed -i 's/^ExecStart=.*/& -f \\/dev\\/null/' /usr/lib/systemd/system/rsyslog.service; systemctl daemon-reload", "file:/usr/lib/systemd/system/rsyslog.service", "! systemctl cat rsyslog | grep dev/null$"),
@@ -38,6 +47,13 @@ CHANGES = [
     ("db", _put_back(HBA, "sed -i '1ihost all eve 0.0.0.0/0 trust'", "systemctl reload postgresql@17-main"), "service:postgresql@17-main", "! su postgres -c 'psql -Atc \"TABLE pg_hba_file_rules\"' | grep trust"),
     ("db", _put_back("/etc/chrony/chrony.conf", "sed -i 's/^port 0/port 123/'", "systemctl restart chrony"), "service:chrony", "! ss -uln | grep -q ':123 '"),
     ("db", "systemctl set-property rsyslog.service IPAddressDeny=any", "file:/etc/systemd/system.control/rsyslog.service.d/50-IPAddressDeny.conf", "! systemctl cat rsyslog | grep IPAddressDeny"),
+    ("db", "mkdir -p /etc/systemd/system.conf.d; printf '[Manager]\\nDefaultEnvironment=LD_PRELOAD=libm.so.6\\n' > /etc/systemd/system.conf.d/x.conf; systemctl daemon-reexec; systemctl restart rsyslog", "file:/etc/systemd/system.conf.d/x.conf", "! tr '\\0' '\\n' < /proc/$(systemctl show -P MainPID rsyslog)/environ | grep LD_"),
+    ("worker-1", "systemctl set-environment LD_PRELOAD=libm.so.6; systemctl restart rsyslog", "service:rsyslog", "! tr '\\0' '\\n' < /proc/$(systemctl show -P MainPID rsyslog)/environ | grep LD_"),
+    ("worker-1", _runs_as("containerd", "/usr/bin/containerd --log-level debug", ":"), "service:containerd", "! pgrep -f '[-]-log-level debug'"),
+    ("lb", _runs_as("prometheus-node-exporter", "/usr/bin/prometheus-node-exporter"), "service:prometheus-node-exporter", "! ss -ltn | grep '[*]:9100'"),
+    ("lb", "cp /usr/sbin/rsyslogd /opt/e; " + _runs_as("rsyslog", "/opt/e -n -iNONE"), "service:rsyslog", "! pgrep -x e"),
+    ("db", "cp /etc/ssh/sshd_config /etc/ssh/evil.conf; " + _runs_as("ssh", "/usr/sbin/sshd -D -f /etc/ssh/evil.conf"), "service:ssh", "! pgrep -f '^sshd: .*[e]vil.conf'"),
+    ("db", _runs_as("prometheus-node-exporter", "/usr/bin/sleep infinity"), "service:prometheus-node-exporter", "! pgrep -x sleep"),
 ]  # fmt: skip
 AT_BOOT = [
     ("worker-1", "echo SSHD_OPTS=-oPasswordAuthentication=yes > /etc/default/ssh", "file:/etc/default/ssh", "! grep yes /etc/default/ssh"),

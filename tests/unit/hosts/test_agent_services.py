@@ -43,6 +43,10 @@ class Systemd:
     def act(self, verb):
         if verb in ("start", "restart", "reload-or-restart"):
             self.state |= {"ActiveState": "failed" if self.crashes else "active", "SubState": ""}
+            if verb == "restart" and "MainPID" in self.state:
+                self.state["MainPID"] = "8"
+        elif verb == "daemon-reload":
+            self.state["NeedDaemonReload"] = "no"
         elif verb == "disable":
             self.state |= {"ActiveState": "inactive", "UnitFileState": "disabled"}
         elif verb == "mask":
@@ -152,6 +156,39 @@ def test_a_restart_that_was_cut_off_is_made_up_for(host):
     resource.drop_note("file:/other")
     resource.apply(resource.plan())
     assert systemd.calls.count("restart") == 2
+
+
+RUNS_ELSE = "/usr/bin/x runs, and its unit starts /usr/bin/redis"
+OTHERS = {
+    "systemd has not read its unit again": (
+        {"NeedDaemonReload": "yes"}, "/usr/bin/redis", "",
+        "its unit's files changed since systemd read them", ["daemon-reload"],
+    ),
+    "another program": ({}, "/usr/bin/x", "", RUNS_ELSE, []),
+    "systemd was given a library for all": (
+        {}, "/usr/bin/redis", "LD_PRELOAD=/x.so",
+        "it was started with LD_PRELOAD, which its unit does not set", ["unset-environment"],
+    ),
+    "as it should be": ({}, "/usr/bin/redis", "", "", []),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_process_that_is_another_is_restarted_and_then_is_not(host, tmp_path, name):
+    properties, program, environment, reason, before = OTHERS[name]
+    systemd = Systemd(**RUNS)
+    start = "{ path=/usr/bin/redis ; argv[]=/usr/bin/redis ; ignore_errors=no }"
+    systemd.state |= {"MainPID": "7", "ExecStart": start, **properties}
+    place = tmp_path / "proc/7"
+    place.mkdir(parents=True)
+    (place / "exe").symlink_to(program)
+    (place / "cmdline").write_text("/usr/bin/redis\0")
+    (place / "environ").write_text(environment)
+    resource = host(systemd)
+    assert told(resource) == ([("restart", reason, True)] if reason else [])
+    resource.apply(resource.plan())
+    assert systemd.calls == ([*before, "reset-failed", "restart"] if reason else [])
+    assert told(resource) == []
 
 
 def test_a_declaration_that_changed_restarts_although_the_files_are_there(host):

@@ -181,6 +181,27 @@ def test_what_decides_otherwise_what_a_boot_starts_is_told(host: Host, case: str
     assert [(c.address, c.action) for c in resource.plan()] == [(f"file:{path}", action)]
 
 
+MANAGER = {
+    "a library for all units": (
+        "/etc/systemd/system.conf.d/x.conf", "DefaultEnvironment=A=1 LD_PRELOAD=/x.so", True),
+    "in two lines": (
+        "/run/systemd/system.conf.d/x.conf", "DefaultEnvironment=A=1 \\\n LD_AUDIT=/x.so", True),
+    "systemd's own": ("/etc/systemd/system.conf", "ManagerEnvironment=LD_LIBRARY_PATH=/x", True),
+    "a proxy": (
+        "/etc/systemd/system.conf.d/x.conf", "DefaultEnvironment=HTTP_PROXY=http://p:1", False),
+    "a limit, and a word": (
+        "/etc/systemd/system.conf", "#DefaultEnvironment=LD_PRELOAD=\nDefaultLimitNOFILE=9", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MANAGER)
+def test_libraries_that_systemd_gives_to_all_units_are_told(host: Host, case: str) -> None:
+    path, line, told = MANAGER[case]
+    host.put(path, f"[Manager]\n{line}\n")
+    found = [(c.address, c.action) for c in boot(host).plan()]
+    assert found == ([(f"file:{path}", "delete")] if told else [])
+
+
 def test_what_is_foreign_is_kept_elsewhere_and_systemd_reads_its_files_again(host: Host) -> None:
     path = "/etc/systemd/system/multi-user.target.d/x.conf"
     host.put(path, "[Unit]\nConflicts=nftables.service\n")
@@ -228,6 +249,8 @@ AGES = {
     "a reload does not read it": ("watch", 99_500, 99_700, 99_600, ["restart"]),
     "reloaded since": ("reload_watch", 99_500, 99_700, 99_600, []),
     "reloaded, and put back then": ("reload_watch", 99_500, 99_700, 99_800, ["update"]),
+    "put back within the kernel's tick": ("reload_watch", 99_500, 99_700, 99_699.997, ["update"]),
+    "changed well before": ("reload_watch", 99_500, 99_700, 99_699.99, []),
     "of before a boot": ("reload_watch", 99_010, 99_010, 50_000, []),
     "ahead, since the clock was set back": ("watch", 99_500, 99_500, 100_500, []),
 }

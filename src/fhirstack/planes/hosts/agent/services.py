@@ -19,24 +19,37 @@ from fhirstack.planes.hosts.agent.base import (
     run,
     write,
 )
+from fhirstack.planes.hosts.agent.processes import PROPERTIES, another, foreign_variables
 from fhirstack.planes.hosts.agent.units import Disk, Stranger, away
 
 _ENABLED = frozenset({"enabled", "enabled-runtime", "static", "indirect", "generated", "alias"})
 _RUNNING = frozenset({"active", "reloading"})
 _PROPERTIES = (
     "LoadState,ActiveState,SubState,UnitFileState,NeedDaemonReload,Names,MainPID,"
-    "ExecMainStartTimestampMonotonic,StateChangeTimestampMonotonic"
+    f"ExecMainStartTimestampMonotonic,StateChangeTimestampMonotonic,{PROPERTIES}"
 )
 SETTLE_SECONDS = 30
 """A unit that is on its way up or down gets so long before it is judged."""
+
+TICK_SECONDS = 0.005
+"""Times of inodes are those of the kernel's last tick: a change may bear one before itself."""
 
 
 def show(units: "list[str]") -> "list[dict[str, str]]":
     """Return what systemd knows of units now, with one call for all of them."""
     out = run(["systemctl", "show", "--property", _PROPERTIES, *units], check=False).stdout
     blocks = out.strip().split("\n\n")
-    states = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in blocks]
+    states = [_properties(block) for block in blocks]
     return states if len(states) == len(units) else [{} for _ in units]
+
+
+def _properties(block: str) -> "dict[str, str]":
+    """Return properties by name; one that is told in several lines has them all."""
+    found: "dict[str, str]" = {}
+    for line in block.splitlines():
+        name, _, value = line.partition("=")
+        found[name] = f"{found[name]}\n{value}" if name in found else value
+    return found
 
 
 def settled(units: "list[str]") -> "list[dict[str, str]]":
@@ -141,7 +154,7 @@ class Service(Resource):
         )
 
     def stale(self, state: "dict[str, str]") -> "list[Change]":
-        """Return the restart or reload that what it reads asks for."""
+        """Return the restart or reload that what it reads, or what runs in its place, asks for."""
         noted = self.noted()
         for action, key in (("restart", "watch"), ("update", "reload_watch")):
             watched = self.spec[key]
@@ -157,6 +170,8 @@ class Service(Resource):
             after = "restarted" if action == "restart" else "reloaded"
             disrupts = action == "restart"
             return [self.change(action, after=after, reason=reason, disrupts=disrupts)]
+        if reason := _unread(state) or another(state):
+            return [self.change("restart", after="restarted", reason=reason, disrupts=True)]
         return []
 
     def enabled(self, state: "dict[str, str]") -> bool:
@@ -190,7 +205,7 @@ class Service(Resource):
             if address.startswith("file:"):
                 changed = _changed(address[5:])
                 # What lies ahead was written before the clock was set back: it tells nothing.
-                if read_at < changed <= now:
+                if read_at - TICK_SECONDS < changed <= now:
                     return str(address)
         return ""
 
@@ -244,6 +259,9 @@ class Service(Resource):
             run(["systemctl", "unmask", self.unit])
         if self.spec["enabled"] and not self.enabled(state):
             run(["systemctl", "enable", self.unit])
+        if names := foreign_variables(state):
+            # Where systemd itself was given them, each start would have them again.
+            run(["systemctl", "unset-environment", *names])
         if state.get("ActiveState") not in _RUNNING:
             self.act("start", "watch", "reload_watch")
         elif (strangers and _runs(state)) or any(c.action == "restart" for c in self.stale(state)):
@@ -268,6 +286,12 @@ class Service(Resource):
 def _runs(state: "dict[str, str]") -> bool:
     """Tell whether a process of the unit runs: others (timers, rules loaded once) read no more."""
     return state.get("MainPID", "0") != "0"
+
+
+def _unread(state: "dict[str, str]") -> str:
+    """Return why a running unit may be another than its files say; empty where it is not."""
+    behind = state.get("NeedDaemonReload") == "yes" and _runs(state)
+    return "its unit's files changed since systemd read them" if behind else ""
 
 
 def _changed(path: str) -> float:

@@ -31,6 +31,8 @@ _GENERATORS = tuple(
     for root in ("/etc", "/run", "/usr/local/lib")
     for kind in ("system", "system-environment")
 )
+_MANAGER = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd")
+_PRELOADS = re.compile(r"^\s*(Default|Manager)Environment\s*=(.|\\\n)*\bLD_", re.MULTILINE)
 _DPKG = "/var/lib/dpkg/info"
 _DEFAULTS = frozenset({"multi-user.target", "graphical.target"})
 _HARMLESS = re.compile(
@@ -174,10 +176,27 @@ class Units(Resource):
                 masks = os.path.islink(at(own)) and os.readlink(at(own)) == "/dev/null"
                 reason = "it keeps a generator from running" if masks else "it makes units at boot"
                 found.append(Stranger(own, f"{reason}, and nothing declares it", harmless=masks))
-        return found
+        reason = "it gives every unit libraries to load first, and nothing declares it"
+        return [*found, *(Stranger(path, reason) for path in _manager_files() if _preloads(path))]
 
     def apply(self, changes: "list[Change]") -> None:
         away(self.found())
+
+
+def _manager_files() -> "list[str]":
+    """Return the files outside of packages by which systemd itself is configured."""
+    found = []
+    for root in _MANAGER:
+        drop_ins = sorted(_listed(f"{root}/system.conf.d"))
+        found += [f"{root}/system.conf", *(f"{root}/system.conf.d/{name}" for name in drop_ins)]
+    return found
+
+
+def _preloads(path: str) -> bool:
+    try:
+        return bool(_PRELOADS.search(read(path) or ""))
+    except (AgentError, OSError):
+        return False
 
 
 def _listed(place: str) -> "frozenset[str]":
