@@ -41,9 +41,9 @@ DRIFTS = [
     ("analytics", "rm -rf /etc/apt/apt.conf.d/52fhirstack", "file:/etc/apt/apt.conf.d/52fhirstack", "test -s /etc/apt/apt.conf.d/52fhirstack"),
     ("analytics", "mkdir -p /etc/ssh/authorized_keys.d; echo x > /etc/ssh/authorized_keys.d/eve", "file:/etc/ssh/authorized_keys.d/eve", "! test -e /etc/ssh/authorized_keys.d/eve"),
     ("analytics", "echo 'eve ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/eve", "file:/etc/sudoers.d/eve", "! test -e /etc/sudoers.d/eve"),
-    ("worker-1", "nft 'table ip mine { chain pre { type nat hook prerouting priority dstnat; tcp dport 30432 dnat to 10.77.0.51:5432; }; chain post { type nat hook postrouting priority srcnat; masquerade; } }'", "table:ip mine", "! nft list tables | grep mine"),
-    ("worker-2", "nft 'table ip nat { chain KUBE-SERVICES { }; chain PREROUTING { type nat hook prerouting priority dstnat; jump KUBE-SERVICES; tcp dport 30080 redirect to :22; } }'", "table:ip nat", "nft list table ip nat | grep 'jump KUBE-SERVICES' && ! nft list table ip nat | grep redirect"),
-    ("primary-1", "nft 'table inet second { chain i { type filter hook input priority -10; tcp dport 8081 accept; } }'", "table:inet second", "! nft list tables | grep second"),
+    ("worker-1", "nft 'table ip mine { chain pre { type nat hook prerouting priority dstnat; tcp dport 30432 dnat to 10.77.0.51:5432; }; chain post { type nat hook postrouting priority srcnat; masquerade; }; }'", "table:ip mine", "! nft list tables | grep mine"),
+    ("worker-2", "nft 'table ip nat { chain KUBE-SERVICES { } ; chain PREROUTING { type nat hook prerouting priority dstnat; jump KUBE-SERVICES; tcp dport 30080 redirect to :22; }; }'", "table:ip nat", "nft list table ip nat | grep 'jump KUBE-SERVICES' && ! nft list table ip nat | grep redirect"),
+    ("primary-1", "nft 'table inet second { chain i { type filter hook input priority -10; tcp dport 8081 accept; }; }'", "table:inet second", "! nft list tables | grep second"),
     ("nfs", "systemctl unmask firewalld 2>/dev/null", "service:firewalld", "test $(systemctl is-enabled firewalld) = masked"),
     # What is around our part of a file, and what wins at the next boot.
     ("worker-1", "sed -i '1i 10.9.9.9 production-db' /etc/hosts", "file:/etc/hosts", "! grep '^10.9.9.9' /etc/hosts"),
