@@ -23,9 +23,25 @@ HAPROXY = unit(
     EnvironmentFiles="/etc/default/haproxy (ignore_errors=yes)\n/etc/none (ignore_errors=yes)",
 )
 RAN = ("-Ws", "-f", "/etc/haproxy.cfg", "-p", "/run/h.pid", "-S", "/run/master.sock")
+GANESHA = unit(
+    "/bin/bash -c ${NUMACTL} ${NUMAOPTS} /usr/bin/ganesha.nfsd -C ${OPTIONS} ${EPOCH}",
+    EnvironmentFiles="/etc/default/ganesha (ignore_errors=yes)",
+)
+OPTIONS = {"/etc/default/ganesha": 'OPTIONS="-L /var/log/g.log -f /etc/ganesha/ganesha.conf"\n'}
+SERVES = ("/usr/bin/ganesha.nfsd", "-C", "-L", "/var/log/g.log", "-f")
 NODE = unit("/usr/bin/node $ARGS", EnvironmentFiles="/etc/default/node (ignore_errors=no)")
 # What systemd says, what the kernel says, files of the host, a part of what is said: none if empty.
 CASES = {
+    "a shell became what it was told": (
+        GANESHA, process(*SERVES, "/etc/ganesha/ganesha.conf"), OPTIONS, "",
+    ),
+    "a shell was told another configuration": (
+        GANESHA, process(*SERVES, "/root/e.conf"), OPTIONS,
+        "-f /root/e.conf` runs, and its unit starts `/usr/bin/ganesha.nfsd -C -L",
+    ),
+    "a shell became something else": (
+        GANESHA, process("/opt/nfsd", "-C"), OPTIONS, "/opt/nfsd runs, and its unit starts /bin/bash",
+    ),
     "as its unit starts it": (
         unit("/usr/sbin/rsyslogd -n -iNONE"), process("/usr/sbin/rsyslogd", "-n", "-iNONE"), {}, "",
     ),

@@ -14,6 +14,7 @@ PROPERTIES = "ExecStart,Environment,EnvironmentFiles"
 """What systemd is asked for, beside how a unit fares and its ``MainPID``."""
 
 _START = re.compile(r"\{ path=(?P<path>.*?) ; argv\[\]=(?P<words>.*?) ; ignore_errors=")
+_SHELLS = frozenset({"sh", "bash", "dash"})
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+)|(\$))")
 _ASSIGNMENT = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(.*?)\s*")
 _LISTENER = re.compile(r"sshd: (.*?) \[listener\].*", re.DOTALL)
@@ -41,12 +42,16 @@ def another(state: "dict[str, str]") -> str:
     except (AgentError, OSError):
         # It ended meanwhile, or is a kernel's thread: how the unit fares tells that.
         return ""
-    if os.path.realpath(at(program)) != os.path.realpath(at(start["path"])):
+    wanted = _plain(_VARIABLE.sub(lambda match: _value(match, known), start["words"]))
+    named = start["path"]
+    if os.path.basename(named) in _SHELLS and f" {program} " in f"{wanted} ":
+        # A shell that puts words together, and becomes what they name.
+        named, wanted = program, f"{wanted} "[f"{wanted} ".index(f" {program} ") + 1 :].rstrip()
+    if os.path.realpath(at(program)) != os.path.realpath(at(named)):
         return f"{program} runs, and its unit starts {start['path']}"
     if foreign := _loaded(given, known):
         return f"it was started with {', '.join(foreign)}, which its unit does not set"
     words = _words(ran)
-    wanted = _plain(_VARIABLE.sub(lambda match: _value(match, known), start["words"]))
     if words is None or words == wanted:
         return ""
     return f"`{words}` runs, and its unit starts `{wanted}`"
