@@ -40,7 +40,7 @@ CASES = {
         "-f /root/e.conf` runs, and its unit starts `/usr/bin/ganesha.nfsd -C -L",
     ),
     "a shell became something else": (
-        GANESHA, process("/opt/nfsd", "-C"), OPTIONS, "/opt/nfsd runs, and its unit starts /bin/bash",
+        GANESHA, process("/opt/nfsd", "-C"), OPTIONS, "/opt/nfsd runs, and its unit starts /bin/b",
     ),
     "as its unit starts it": (
         unit("/usr/sbin/rsyslogd -n -iNONE"), process("/usr/sbin/rsyslogd", "-n", "-iNONE"), {}, "",
