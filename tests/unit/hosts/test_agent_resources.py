@@ -122,6 +122,7 @@ class Host:
         expected = self.doing[0] if self.doing else {"run": ""}
         if expected["run"] == line and expected.get("text", "") in (input or ""):
             answer = self.doing.pop(0)
+            assert "is" not in answer or answer["is"] == input
             self.check(answer.get("sees", {}))
             self.put(answer.get("writes", {}))
         else:

@@ -139,7 +139,8 @@ class Ruleset(Resource):
             if chain.startswith(owned):
                 continue
             for rule in rules:
-                text, _, handle = rule.rpartition(" # handle ")
+                # What a chain is hooked to has no handle.
+                text, _, handle = rule.partition(" # handle ")
                 jump = _JUMP.search(text)
                 if handle and not (jump and jump[1].startswith(owned)):
                     lines.append(f"delete rule {table.name} {chain} handle {handle}")
