@@ -102,8 +102,13 @@ def _put_back(number: int, path: str) -> str:
     copy = f"{_KEPT}/{number}"
     # Whatever it is: a directory or a link where a file is to be is put back as such.
     run(["cp", "-a", at(path), at(copy)])
+    kept, place = f"{_UNDOING}/{number}", shlex.quote(path)
     part = shlex.quote(f"{path}.fhirstack-undo")
-    return f"cp -a {_UNDOING}/{number} {part} && mv -fT {part} {shlex.quote(path)}"
+    # What was not changed stays the file that it is: who read it need not read it again.
+    same = (
+        f'cmp -s {kept} {place} && [ "$(stat -c %a:%u:%g:%F {kept} {place} | uniq | wc -l)" = 1 ]'
+    )
+    return f"{same} || {{ cp -a {kept} {part} && mv -fT {part} {place}; }}"
 
 
 def _remove(path: str) -> None:
