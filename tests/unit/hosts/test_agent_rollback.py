@@ -1,7 +1,7 @@
 """What an undoing puts back, and what it leaves as it is."""
 
-import os
 import subprocess
+from pathlib import Path
 
 from fhirstack.planes.hosts.agent import rollback
 
@@ -33,7 +33,7 @@ def test_what_was_not_changed_stays_the_file_that_it_is(tmp_path, monkeypatch):
     assert paths["same"].lstat().st_ino == before["same"].st_ino
     assert paths["text"].read_text() == "text"
     assert paths["mode"].lstat().st_mode == before["mode"].st_mode
-    assert os.readlink(paths["link"]) == "nowhere"
+    assert paths["link"].readlink() == Path("nowhere")
     assert (paths["tree"] / "a").read_text() == "a"
     assert not paths["none"].exists()
     assert not list(tmp_path.glob("*.fhirstack-undo"))
