@@ -171,6 +171,11 @@ MENDED = (
     ),
     Case(("ALTER TABLE t ENABLE ROW LEVEL SECURITY",), f"{INSIDE}row-security"),
     Case(("ALTER TABLE t FORCE ROW LEVEL SECURITY",), f"{INSIDE}row-security"),
+    Case(
+        ("CREATE POLICY large ON t FOR SELECT USING (true)",),
+        f"{INSIDE}row-security",
+        ("DROP POLICY large ON t", "ALTER TABLE t DISABLE ROW LEVEL SECURITY"),
+    ),
     Case(("ALTER TABLE u SET UNLOGGED",), f"{INSIDE}unlogged"),
     Case(
         (
@@ -210,6 +215,16 @@ def test_it_is_found_named_put_right_and_stays_right(case):
         for statement in case.undo:
             execute(statement, database=case.database)
     assert [change.address for change in planned()] == ["roles/eve"]
+
+
+def test_policies_that_are_in_force_are_left_alone():
+    execute("CREATE POLICY large ON t FOR SELECT USING (id > 5)", database=KC)
+    execute("ALTER TABLE t ENABLE ROW LEVEL SECURITY", database=KC)
+    try:
+        assert [change.address for change in planned(apply=True)] == ["roles/eve"]
+    finally:
+        execute("DROP POLICY large ON t", database=KC)
+        execute("ALTER TABLE t DISABLE ROW LEVEL SECURITY", database=KC)
 
 
 TOLD = (

@@ -62,13 +62,21 @@ LOOKS = (
     ),
     Look(
         "row-security",
-        "row security hides rows, and no service has any",
+        "row security goes with policies, such as those that hide small groups: without them it hides"
+        " every row, and they hide none without it",
         f"""
-        SELECT format('%s is on for %s', what, c.oid::regclass),
+        SELECT format(what, c.oid::regclass),
           format('ALTER TABLE %s %s ROW LEVEL SECURITY', c.oid::regclass, how)
-        FROM {OF_SERVICES}, (VALUES (true, 'row security', 'DISABLE'),
-          (false, 'row security of the owner', 'NO FORCE')) v (first, what, how)
-        WHERE CASE WHEN first THEN relrowsecurity ELSE relforcerowsecurity END
+        FROM {OF_SERVICES},
+          LATERAL (SELECT EXISTS (SELECT FROM pg_policy WHERE polrelid = c.oid)) p (has),
+          LATERAL (VALUES
+            ('%s hides every row: its row security has no policy', 'DISABLE',
+              relrowsecurity AND NOT has),
+            ('%s shows every row: it has policies, and its row security is off', 'ENABLE',
+              has AND NOT relrowsecurity),
+            ('%s hides rows from its owner too', 'NO FORCE', relforcerowsecurity)
+          ) v (what, how, is_so)
+        WHERE is_so
         """,
     ),
     Look(
