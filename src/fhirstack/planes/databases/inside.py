@@ -62,8 +62,8 @@ LOOKS = (
     ),
     Look(
         "row-security",
-        "row security goes with policies, such as those that hide small groups: without them it hides"
-        " every row, and they hide none without it",
+        "row security goes with policies, such as those that hide small groups: without them it"
+        " hides every row, and they hide none without it",
         f"""
         SELECT format(what, c.oid::regclass),
           format('ALTER TABLE %s %s ROW LEVEL SECURITY', c.oid::regclass, how)
