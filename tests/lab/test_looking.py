@@ -79,9 +79,11 @@ def swapped_roles(production):
 def test_a_look_at_an_edited_copy_touches_neither_store_nor_authority(settled, tmp_path, edit):
     site = settled.edited(tmp_path / "site/site.yaml", edit)
     before = digests(site.parent)
+    # An empty database beside the one that lies on the other host is refused: a 3.
+    codes = (0, 1, 3) if edit is swapped_roles else (0, 1)
     for words in (("plan",), ("drift",), ("plan", "--host", "production-db"), ("certs", "check")):
         answer = settled(*words, site=site)
-        assert answer.code in (0, 1), (words, answer.text)
+        assert answer.code in codes, (words, answer.text)
     settled("databases", "plan", site=site)
     assert digests(site.parent) == before
     told = json.loads(settled("plan", "--format", "json", site=site).out)["site"]
