@@ -85,7 +85,7 @@ def machine(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "owner_ids", lambda owner, group: (-1, -1))
     monkeypatch.setattr(files, "_name", lambda look_up, number: "root")
     monkeypatch.setattr(record, "LOCK_SECONDS", 0)
-    monkeypatch.setattr(main, "say", lambda doing: None)
+    monkeypatch.setattr(main, "say", lambda doing, confirm=False: True)
     (tmp_path / "host").mkdir()
     return tmp_path / "host"
 
