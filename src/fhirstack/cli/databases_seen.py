@@ -1,6 +1,6 @@
 """What an environment's PostgreSQL differs in, for every command that looks at it or changes it."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager
 
 import psycopg
@@ -18,6 +18,7 @@ from fhirstack.planes.hosts.inputs import inputs_for, store_of
 from fhirstack.planes.hosts.store import Store
 from fhirstack.planes.plane import Action, Change
 from fhirstack.services import catalogue
+from fhirstack.services.workload import Login
 
 _FIRST = ("place:postgresql", "postgresql-cluster:", "package:postgresql-", "service:postgresql@")
 """What a host is to have before its databases can be looked at."""
@@ -67,20 +68,28 @@ def beside(opened: Opened, found: plane.Plan) -> plane.Beside:
     if _comes_after(found.hosts[host.name]):
         return plane.Beside(note=AFTER)
     try:
-        with planned(opened, host) as (changes, _):
+        with planned(opened, host) as (changes, store):
             pass
     except FhirstackError as error:
         return plane.Beside(error=error)
     remedy = f"fhirstack databases apply -e {opened.environment.name}"
-    made = {change.address for change in changes if change.action is Action.CREATE}
-    if made >= {f"roles/{role}" for role in _roles(opened)}:
+    desired = catalogue.databases(opened.environment)
+    logins = [login for database in desired for login in database.every_login]
+    if never_made(changes, logins, store.drafts):
         return plane.Beside(note=f"no databases and roles were made yet: `{remedy}`")
     return plane.Beside(tuple(changes), remedy=remedy)
 
 
-def _roles(opened: Opened) -> set[str]:
-    desired = catalogue.databases(opened.environment)
-    return {login.role for database in desired for login in database.every_login}
+def never_made(changes: Iterable[Change], logins: Iterable[Login], drafts: Container[str]) -> bool:
+    """Return whether nothing was ever made: no role is there, and none has a password. Pure.
+
+    Where passwords are kept of roles that are not there, somebody took the databases away.
+    """
+    made = {change.address for change in changes if change.action is Action.CREATE}
+    return all(
+        f"roles/{login.role}" in made and f"site/secret:{login.secret}" in drafts
+        for login in logins
+    )
 
 
 def _comes_after(host: plane.HostPlan) -> bool:

@@ -14,7 +14,8 @@ from fhirstack.model.site import Site
 from fhirstack.planes.hosts import drafted, left, plane, trust
 from fhirstack.planes.hosts.accepted import accept
 from fhirstack.planes.hosts.desired.left import left_on
-from fhirstack.planes.hosts.ssh import ClosedWayError, Connections, entrance
+from fhirstack.planes.hosts.ssh import Connections, entrance
+from fhirstack.planes.hosts.ssh_said import ClosedWayError
 
 
 class Opened:

@@ -8,6 +8,7 @@ from fhirstack.cli import databases_seen, hosts, hosts_shown
 from fhirstack.errors import CheckFailedError, FhirstackError, UnreachableError, UsageError
 from fhirstack.planes.hosts import plane
 from fhirstack.planes.plane import Action, Change
+from fhirstack.services.workload import Login
 
 
 def change(host, address, **rest):
@@ -115,6 +116,28 @@ def test_databases_are_told_in_the_same_view_and_the_same_exit_code(found, error
         return
     with pytest.raises(error):
         hosts_shown.conclude(found, "apply")
+
+
+LOGINS = [Login("fhir", "postgresql-fhir", 10), Login("keycloak", "postgresql-keycloak", 5)]
+NEW = [Change("databases", f"roles/{login.role}", Action.CREATE) for login in LOGINS]
+DRAFTED = [f"site/secret:{login.secret}" for login in LOGINS]
+
+
+@pytest.mark.parametrize(
+    ("changes", "drafts", "never"),
+    [
+        (NEW, DRAFTED, True),
+        (NEW, [], False),
+        (NEW, DRAFTED[:1], False),
+        (NEW[:1], DRAFTED, False),
+        ([HALF_OPEN], [], False),
+    ],
+    ids=["nothing was made", "all were taken away", "one had a password", "one is there", "made"],
+)
+def test_databases_that_were_taken_away_are_no_databases_that_were_never_made(
+    changes, drafts, never
+):
+    assert databases_seen.never_made(changes, LOGINS, drafts) is never
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from tests.unit.hosts.desired_site import host as host_of
 from fhirstack.certificates import make_authority, make_certificate
 from fhirstack.model.host import Role
 from fhirstack.planes.hosts import served
-from fhirstack.planes.hosts.agent import jobs
+from fhirstack.planes.hosts.agent import jobs, services
 from fhirstack.planes.hosts.desired import desired
 from fhirstack.planes.hosts.resources import Job
 
@@ -189,6 +189,7 @@ def systemd(monkeypatch):
             return subprocess.CompletedProcess(command, 0, out, "")
 
         monkeypatch.setattr(jobs, "run", run)
+        monkeypatch.setattr(services, "run", run)
         return calls
 
     return make

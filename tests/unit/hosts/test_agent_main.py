@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -311,3 +312,18 @@ def test_the_agent_is_one_message_that_any_python_runs(tmp_path):
         check=True,
     )
     assert b"this agent knows no resource x" in unknown.stdout
+
+
+SLOW = ("ssl", "http.client", "urllib.request", "email", "difflib", "dataclasses", "tempfile")
+
+
+def test_a_look_imports_nothing_that_takes_longer_than_the_look():
+    code = "import sys; from fhirstack.planes.hosts.agent import every; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": str(Path(main.__file__).parents[4])},
+    )
+    assert not set(SLOW) & set(done.stdout.split())

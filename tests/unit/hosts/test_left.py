@@ -10,7 +10,7 @@ from fhirstack.cli.opened import Opened
 from fhirstack.errors import UnreachableError
 from fhirstack.model.host import Role
 from fhirstack.planes.hosts import left, plane
-from fhirstack.planes.hosts.agent import base, storage
+from fhirstack.planes.hosts.agent import base, mounts
 from fhirstack.planes.hosts.agent.left import LeftData
 from fhirstack.planes.hosts.desired.left import left_on
 from fhirstack.planes.plane import Action, Change
@@ -20,7 +20,8 @@ from tests.unit.hosts.desired_site import changed  # isort: skip
 IDENTITY = {"programme": "p", "environment": "production", "host": "nfs"}
 OURS = {"programme": "p", "environment": "production"}
 DATA = "var/lib/postgresql/17/main"
-ROOT, NFS = storage.Holder("/", "8:1", "ext4"), storage.Holder("/srv/backups", "0:50", "nfs4")
+ROOT = mounts.Mounted("1 0 8:1 / / rw - ext4 /dev/sda1 rw")
+NFS = mounts.Mounted("2 1 0:50 / /srv/backups rw - nfs4 nfs:/srv/backups rw")
 
 
 @pytest.fixture

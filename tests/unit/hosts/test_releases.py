@@ -99,3 +99,13 @@ def test_an_unknown_release_is_named_with_those_that_are_known():
     with pytest.raises(UsageError, match="debian 11") as raised:
         release(unknown)
     assert all(" ".join(system) in str(raised.value.remedy) for system in RELEASES)
+
+
+@pytest.mark.parametrize("system", RELEASES, ids=" ".join)
+def test_what_is_needed_or_read_is_there(system):
+    found = rendered(system)
+    version = RELEASES[system].postgresql
+    for (host, _), item in found.items():
+        wanted = [*item.needs, *getattr(item, "watch", ()), *getattr(item, "reload_watch", ())]
+        for address in wanted:
+            assert (host, plain(address, version)) in found, (item.address, address)

@@ -9,7 +9,7 @@ import pytest
 from fhirstack.errors import UnreachableError
 from fhirstack.model.load import load_site
 from fhirstack.model.template import site_template
-from fhirstack.planes.hosts import ssh, trust
+from fhirstack.planes.hosts import ssh, ssh_said, trust
 
 KEY = base64.b64encode(b"a public key").decode()
 
@@ -94,7 +94,7 @@ def test_the_users_own_configuration_is_honoured_after_ours(connections, tmp_pat
     ],
 )
 def test_what_ssh_says_becomes_an_error_with_a_remedy(connections, said, what, remedy):
-    error = ssh.failure(connections, "production-db", 255, said)
+    error = ssh.failure(connections, "production-db", said)
     assert what in error.what
     assert remedy in error.remedy
     assert "production-bastion → production-lb → production-db" in error.where
@@ -127,25 +127,25 @@ def test_without_a_key_or_a_fingerprint_nobody_is_trusted(connections):
 
 
 def test_a_fault_that_passes_is_tried_again_and_no_other(connections, monkeypatch):
-    monkeypatch.setattr(ssh.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(ssh_said.time, "sleep", lambda seconds: None)
     for said, tries in (("Connection closed by UNKNOWN port 65535", 3), ("No route to host", 1)):
         seen = []
 
         def act(said=said, seen=seen):
             seen.append(said)
-            raise ssh.failure(connections, "production-db", 255, said)
+            raise ssh.failure(connections, "production-db", said)
 
         with pytest.raises(UnreachableError):
-            ssh.steadily(act)
+            ssh_said.steadily(act)
         assert len(seen) == tries
-    answers = iter([ssh.failure(connections, "production-db", 255, "Broken pipe"), None])
+    answers = iter([ssh.failure(connections, "production-db", "Broken pipe"), None])
 
     def later():
         if error := next(answers):
             raise error
         return "reached"
 
-    assert ssh.steadily(later) == "reached"
+    assert ssh_said.steadily(later) == "reached"
 
 
 def test_a_site_that_cannot_be_written_keeps_its_known_hosts(connections, monkeypatch, cache):

@@ -219,6 +219,6 @@ def test_where_no_directory_serves_it_is_said_with_all_of_them(monkeypatch):
     ],
 )
 def test_no_line_of_what_ssh_says_is_hidden(connections, said, what, shown):
-    error = ssh.failure(connections, "production-db", 255, said)
+    error = ssh.failure(connections, "production-db", said)
     assert what in error.what
     assert shown in f"{error.what} {error.remedy}"

@@ -11,7 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from fhirstack.planes.hosts.agent import base, facts, facts_machine, facts_network, facts_ports
+from fhirstack.planes.hosts.agent import (
+    base,
+    facts,
+    facts_machine,
+    facts_network,
+    facts_ports,
+    nameservers,
+)
 from fhirstack.planes.hosts.agent.base import AgentError
 
 FILES = {
@@ -105,7 +112,7 @@ def test_a_machine_that_tells_nothing(host: Path) -> None:
     assert (facts_machine.swap(), facts_machine.filesystems()) == ([], [])
     assert facts.owner() is None
     assert facts_network.repositories() == []
-    assert facts_network.resolvers() == []
+    assert nameservers.resolvers() == []
     assert facts_machine.module("br_netfilter") is None
 
 
@@ -131,7 +138,7 @@ def test_repositories_and_resolvers(host: Path) -> None:
     ]
     shown = facts_network.without_password("https://user:pass%40word@private.example/x")
     assert shown == "https://private.example/x"
-    assert facts_network.resolvers() == ["192.0.2.1", "192.0.2.2"]
+    assert nameservers.resolvers() == ["192.0.2.1", "192.0.2.2"]
     assert facts_network.proxies()["http"] == "http://proxy.example:3128"
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from fhirstack.errors import FhirstackError, UnreachableError
 from fhirstack.planes.hosts import sudo
 from fhirstack.planes.hosts.program import BOOT, message
-from fhirstack.planes.hosts.ssh import Connections, failure, steadily
+from fhirstack.planes.hosts.ssh import Connections, failure
+from fhirstack.planes.hosts.ssh_said import steadily
 
 Request = Mapping[str, Any]
 Answer = dict[str, Any]
@@ -252,7 +253,7 @@ def _explained(connections: Connections, name: str, code: int, said: str) -> Fhi
         if sign in said:
             return UnreachableError(what, where=name, remedy=remedy)
     if code == 255:
-        return failure(connections, name, code, said)
+        return failure(connections, name, said)
     last = said.strip().splitlines()[-1] if said.strip() else "without a word"
     return UnreachableError(
         f"the agent ended with {code}: {last}",

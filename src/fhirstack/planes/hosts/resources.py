@@ -355,7 +355,6 @@ class Names(Resource):
     """No line of others in /etc/hosts gives one of these names an address; it is asked first."""
 
     kind = "names"
-    kind = "names"
     names: tuple[str, ...]
 
 
@@ -364,7 +363,6 @@ class Ways(Resource):
     """No other way to become root: preloading, PAM, open places, programs with root's rights."""
 
     kind = "ways"
-    kind = "ways"
     guard: bool = True
 
 
@@ -372,7 +370,6 @@ class Ways(Resource):
 class Strangers(Resource):
     """What others run or leave on the host is told: jobs, units, keys, sources of packages."""
 
-    kind = "strangers"
     kind = "strangers"
     declared: tuple[str, ...] = ()
     """Paths of files that are ours."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fhirstack.errors import FhirstackError, UnreachableError
-from fhirstack.planes.hosts.ssh import Connections, Target, failure, steadily
+from fhirstack.planes.hosts.ssh import Connections, Target, failure
+from fhirstack.planes.hosts.ssh_said import steadily
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ def _ask(connections: Connections, target: Target) -> HostKey:
     for line in lines:
         if line.split()[0] == target.name:
             return HostKey(target, line)
-    raise failure(connections, target.name, done.returncode, done.stderr)
+    raise failure(connections, target.name, done.stderr)
 
 
 def keep(connections: Connections, key: HostKey) -> None:

@@ -193,6 +193,14 @@ def read(path: str) -> "str | None":
     return content.decode("utf-8", "surrogateescape")
 
 
+def entries(path: str) -> "list[str]":
+    """Return what is in a directory, sorted; nothing where there is none."""
+    try:
+        return sorted(os.listdir(at(path)))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
 def write(
     path: str,
     content: str,

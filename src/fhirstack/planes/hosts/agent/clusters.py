@@ -9,7 +9,16 @@ import json
 import os
 from typing import Any
 
-from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, at, read, run, write
+from fhirstack.planes.hosts.agent.base import (
+    AgentError,
+    Change,
+    Resource,
+    at,
+    entries,
+    read,
+    run,
+    write,
+)
 
 MARK = "fhirstack.json"
 _FIRST_OWN = 16384
@@ -88,8 +97,8 @@ class PostgresqlCluster(Resource):
     def others(self) -> "list[str]":
         """Return the other clusters of this host, as ``version/name``."""
         found = []
-        for version in _names("/etc/postgresql"):
-            found += [f"{version}/{name}" for name in _names(f"/etc/postgresql/{version}")]
+        for version in entries("/etc/postgresql"):
+            found += [f"{version}/{name}" for name in entries(f"/etc/postgresql/{version}")]
         return sorted(set(found) - {self.spec["cluster"]})
 
     def strangers(self) -> "list[str]":
@@ -140,9 +149,9 @@ class PostgresqlCluster(Resource):
 
     def empty(self) -> bool:
         """Tell whether the cluster holds nothing but what PostgreSQL itself makes."""
-        databases = _names(f"{self.data}/base")
-        inside = [name for one in databases for name in _names(f"{self.data}/base/{one}")]
-        spaces = _names(f"{self.data}/pg_tblspc")
+        databases = entries(f"{self.data}/base")
+        inside = [name for one in databases for name in entries(f"{self.data}/base/{one}")]
+        spaces = entries(f"{self.data}/pg_tblspc")
         numbers = [name.partition(".")[0].partition("_")[0] for name in (*databases, *inside)]
         return not spaces and not any(n.isdigit() and int(n) >= _FIRST_OWN for n in numbers)
 
@@ -195,12 +204,6 @@ class PostgresqlCluster(Resource):
         fault = self.fault()
         if fault:
             raise AgentError(fault)
-
-
-def _names(directory: str) -> "list[str]":
-    with contextlib.suppress(OSError):
-        return os.listdir(at(directory))
-    return []
 
 
 def _plain(locale: str) -> str:

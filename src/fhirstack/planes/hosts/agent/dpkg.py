@@ -3,7 +3,7 @@
 import glob
 import os
 
-from fhirstack.planes.hosts.agent.base import at, read
+from fhirstack.planes.hosts.agent.base import at, entries, read
 
 _INFO = "/var/lib/dpkg/info"
 _MERGED = ("/bin/", "/sbin/", "/lib/", "/lib64/")
@@ -32,15 +32,24 @@ def _spellings(path: str) -> "tuple[str, ...]":
 
 def owner_list(package: str) -> str:
     """Return the path of a package's list of files; it was written as the package was unpacked."""
+    return _info(package, "list")
+
+
+def digests(package: str) -> "dict[str, str]":
+    """Return the MD5 digests of a package's files, by path. Empty where it is not there."""
+    path = _info(package, "md5sums")
+    lines = (line.split(None, 1) for line in (read(path) or "").splitlines()) if path else ()
+    return {"/" + line[1]: line[0] for line in lines if len(line) == 2}
+
+
+def _info(package: str, ending: str) -> str:
     for name in (package, f"{package}:amd64", f"{package}:arm64"):
-        path = f"{_INFO}/{name}.list"
+        path = f"{_INFO}/{name}.{ending}"
         if os.path.exists(at(path)):
             return path
     return ""
 
 
-def digests(package: str) -> "dict[str, str]":
-    """Return the MD5 digests of a package's files, by path. Empty where it is not there."""
-    text = read(owner_list(package)[: -len("list")] + "md5sums") if owner_list(package) else None
-    lines = (line.split(None, 1) for line in (text or "").splitlines())
-    return {"/" + line[1]: line[0] for line in lines if len(line) == 2}
+def packages() -> "list[str]":
+    """Return the names of the packages whose files have digests."""
+    return [name[: -len(".md5sums")] for name in entries(_INFO) if name.endswith(".md5sums")]

@@ -29,6 +29,7 @@ from fhirstack.planes.hosts.agent import record
 from fhirstack.planes.hosts.agent.base import AgentError, Resource
 from fhirstack.planes.hosts.agent.facts_ports import listening
 from fhirstack.planes.hosts.agent.jobs import states
+from fhirstack.planes.hosts.agent.nameservers import resolvers
 
 NETWORK_SECONDS = 15
 
@@ -60,7 +61,7 @@ def answer(request: "dict[str, Any]") -> "dict[str, Any]":
         "listening": listening(request.get("ports", ())),
         "synchronised": machine.synchronised(),
         "time_services": machine.time_services(),
-        "resolvers": network.resolvers(),
+        "resolvers": resolvers(),
         "proxies": sorted(proxies),
         "own_proxies": {scheme: network.without_password(url) for scheme, url in own.items()},
         "repositories": _part(asked, "repository"),
@@ -107,7 +108,7 @@ def _questions(
     for url in request.get("urls", ()):
         questions["url", url] = partial(network.fetch, url, proxies)
     # Those that will be asked, where the site names them.
-    servers = request.get("resolvers") or network.resolvers()
+    servers = request.get("resolvers") or resolvers()
     for name in request.get("names", ()):
         questions["name", name] = partial(network.addresses_of, name, servers)
     for name in request.get("served", ()):

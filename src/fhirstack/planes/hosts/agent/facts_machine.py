@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from fhirstack.planes.hosts.agent.base import AgentError, at, read, run
+from fhirstack.planes.hosts.agent.mounts import mounts
 
 _DISK_TYPES = frozenset({"ext2", "ext3", "ext4", "xfs", "btrfs", "f2fs", "zfs", "bcachefs", "jfs"})
 _REMOTE_TYPES = frozenset({"nfs", "nfs4", "cifs", "ceph", "glusterfs", "fuse.glusterfs"})
@@ -53,10 +54,8 @@ def swap() -> "list[str]":
 def filesystems() -> "list[dict[str, Any]]":
     """Return the file systems that hold files on disks or elsewhere, in the order of mounting."""
     found = []
-    for line in (read("/proc/self/mountinfo") or "").splitlines():
-        before, _, after = line.partition(" - ")
-        where = _unescaped(before.split()[4])
-        kind, source = after.split()[:2]
+    for one in mounts():
+        where, kind, source = one.place, one.type, one.source
         if kind not in _DISK_TYPES | _REMOTE_TYPES and not (kind == "overlay" and where == "/"):
             continue
         if where.startswith(_NOT_OF_FILES) or not os.path.isdir(at(where)):
@@ -69,7 +68,7 @@ def filesystems() -> "list[dict[str, Any]]":
             {
                 "mount": where,
                 "type": kind,
-                "source": _unescaped(source),
+                "source": source,
                 "remote": kind in _REMOTE_TYPES,
                 "total": size.f_blocks * size.f_frsize,
                 "free": size.f_bavail * size.f_frsize,
@@ -163,8 +162,3 @@ def time_services() -> "list[str]":
             except OSError:
                 continue
     return sorted(found & _TIME_SERVICES)
-
-
-def _unescaped(text: str) -> str:
-    """Return a field of mountinfo as it is: blanks in it stand as octal numbers."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)

@@ -23,7 +23,6 @@ DNS_PORT = 53
 NTP_PORT = 123
 _TRIES = 3
 """Of a datagram: a lost one is no closed firewall. TCP sends its own again."""
-STUB = "127.0.0.53"
 _TYPES = {"A": 1, "AAAA": 28}
 _CODES = {1: "FORMERR", 2: "SERVFAIL", 3: "NXDOMAIN", 4: "NOTIMP", 5: "REFUSED"}
 _NXDOMAIN = 3
@@ -172,18 +171,6 @@ def _stanzas(text: str) -> "Iterator[tuple[str, str]]":
         for uri in fields.get("uris", ()):
             for suite in fields.get("suites", ()):
                 yield uri, suite
-
-
-def resolvers() -> "list[str]":
-    """Return the DNS servers of the host: behind systemd's stub, those that it asks."""
-    found = nameservers("/etc/resolv.conf")
-    behind = nameservers("/run/systemd/resolve/resolv.conf") if STUB in found else []
-    return behind or found
-
-
-def nameservers(path: str) -> "list[str]":
-    """Return the servers of a file in the form of resolv.conf."""
-    return re.findall(r"^\s*nameserver\s+(\S+)", read(path) or "", re.MULTILINE)
 
 
 def served(name: str, port: int) -> str:

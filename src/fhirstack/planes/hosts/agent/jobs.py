@@ -7,6 +7,7 @@ One that is tried again and again, each time after a while, is in no failed stat
 from typing import Any
 
 from fhirstack.planes.hosts.agent.base import Change, Resource, run
+from fhirstack.planes.hosts.agent.services import show
 
 _PROPERTIES = "LoadState,ActiveState,SubState,UnitFileState,Result,NRestarts,ExecMainExitTimestamp"
 
@@ -15,10 +16,8 @@ def states(units: "list[str]") -> "dict[str, dict[str, str]]":
     """Return what systemd knows of units, by name; nothing where it does not say."""
     if not units:
         return {}
-    out = run(["systemctl", "show", "--property", _PROPERTIES, *units], check=False).stdout
-    blocks = out.strip().split("\n\n")
-    found = [dict(line.partition("=")[::2] for line in block.splitlines()) for block in blocks]
-    return dict(zip(units, found, strict=True)) if len(found) == len(units) else {}
+    found = dict(zip(units, show(units, _PROPERTIES), strict=True))
+    return {unit: state for unit, state in found.items() if state}
 
 
 def fails(state: "dict[str, str]") -> bool:

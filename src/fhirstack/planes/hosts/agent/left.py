@@ -5,7 +5,7 @@ import os
 
 from fhirstack.planes.hosts.agent.base import Change, Resource, at
 from fhirstack.planes.hosts.agent.clusters import PostgresqlCluster
-from fhirstack.planes.hosts.agent.storage import holders
+from fhirstack.planes.hosts.agent.mounts import holders
 
 _CLUSTERS = "/var/lib/postgresql"
 

@@ -14,24 +14,34 @@ _IMPLIES_FLAGS = {"user", "users", "owner", "group"}
 
 
 class Mounted:
-    """What is mounted at a path, of /proc/self/mountinfo."""
+    """A line of /proc/self/mountinfo."""
 
-    def __init__(self, source: str, type_: str, options: "set[str]") -> None:
-        self.source = source
-        self.type = type_
-        self.options = options
+    def __init__(self, line: str) -> None:
+        first, _, second = line.partition(" - ")
+        fields, rest = first.split(), second.split()
+        self.device = fields[2]
+        """The kernel's number of the file system."""
+        self.place = decoded(fields[4])
+        self.type = rest[0]
+        self.source = decoded(rest[1])
+        self.options = {*fields[5].split(","), *"".join(rest[2:3]).split(",")}
+
+
+def mounts() -> "list[Mounted]":
+    """Return all that is mounted; of what is at one place, the uppermost last."""
+    return [Mounted(line) for line in (read("/proc/self/mountinfo") or "").splitlines()]
 
 
 def mounted(path: str) -> "list[Mounted]":
     """Return what is mounted at a path, the uppermost last."""
-    found = []
-    for line in (read("/proc/self/mountinfo") or "").splitlines():
-        first, _, second = line.partition(" - ")
-        fields, (type_, source, options) = first.split(), second.split()[:3]
-        if decoded(fields[4]) == path:
-            both = {*fields[5].split(","), *options.split(",")}
-            found.append(Mounted(decoded(source), type_, both))
-    return found
+    return [one for one in mounts() if one.place == path]
+
+
+def holders(path: str) -> "list[Mounted]":
+    """Return the file systems that lie at a path or above it: the uppermost last, `/` first."""
+    found = [one for one in mounts() if f"{path}/".startswith(f"{one.place.rstrip('/')}/")]
+    # What was mounted later at one place lies above; a sort keeps that order.
+    return sorted(found, key=lambda one: len(one.place))
 
 
 def write_fstab(text: str) -> None:

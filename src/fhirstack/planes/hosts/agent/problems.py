@@ -5,7 +5,8 @@ import fcntl
 import os
 import struct
 
-from fhirstack.planes.hosts.agent.base import at, read
+from fhirstack.planes.hosts.agent.base import at
+from fhirstack.planes.hosts.agent.mounts import holders
 
 _GET_FLAGS = 0x80086601
 """FS_IOC_GETFLAGS, of linux/fs.h."""
@@ -57,10 +58,8 @@ def _locked(path: str) -> str:
 
 def mount_point(path: str) -> str:
     """Return the file system that a path is on, by where it is mounted."""
-    points = [line.split()[4] for line in (read("/proc/self/mountinfo") or "").splitlines()]
-    place = os.path.abspath(path or "/")
-    around = [p for p in points if place == p or place.startswith(p.rstrip("/") + "/")]
-    return max(around, key=len, default="/")
+    found = holders(os.path.abspath(path or "/"))
+    return found[-1].place if found else "/"
 
 
 def _fullness(path: str) -> str:

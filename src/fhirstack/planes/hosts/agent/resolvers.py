@@ -4,7 +4,7 @@ import os
 import re
 
 from fhirstack.planes.hosts.agent.base import Change, Resource, at, read, run, write
-from fhirstack.planes.hosts.agent.facts_network import STUB, nameservers, resolvers
+from fhirstack.planes.hosts.agent.nameservers import STUB, nameservers, resolvers
 
 PLAIN = "/etc/resolv.conf"
 RESOLVED = "/etc/systemd/resolved.conf.d/60-fhirstack.conf"

@@ -57,7 +57,7 @@ def _told(request: "dict[str, Any]") -> "dict[str, Any]":
     ]
     return {
         "services": [
-            u for u, s in zip(units, states, strict=False) if s.get("LoadState") == "loaded"
+            u for u, s in zip(units, states, strict=True) if s.get("LoadState") == "loaded"
         ],
         "secrets": [path for path in request["secrets"] if os.path.lexists(at(path))],
         "accounts": [name for name in request["accounts"] if name in known],

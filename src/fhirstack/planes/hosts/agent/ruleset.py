@@ -5,7 +5,6 @@ port that is published by it, as containers are, or redirected, is open whatever
 """
 
 import re
-from typing import Any
 
 from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, read, run
 
@@ -16,7 +15,7 @@ _TABLE_HANDLE = re.compile(r"\{ # handle \d+$", re.MULTILINE)
 """With ``-a`` nft writes a handle after the brace of each table and chain."""
 _JUMP = re.compile(r"\b(?:jump|goto) (\S+)$")
 _OPENS = re.compile(r"\b(dnat|snat|masquerade|redirect|tproxy|accept)\b")
-_LEGACY = ("/proc/net/ip_tables_names", "/proc/net/ip6_tables_names")
+_LEGACY = {"ip": "/proc/net/ip_tables_names", "ip6": "/proc/net/ip6_tables_names"}
 
 _PROGRAMS = (
     ("docker.service", re.compile(r"\bDOCKER\b")),
@@ -85,19 +84,22 @@ def listed() -> "str | None":
 
 
 class Ruleset(Resource):
-    """No table in the kernel but those of known owners."""
+    """No table in the kernel but those of known owners.
+
+    A rollback does not bring it back: who gets in by another's rule has no right to.
+    """
 
     kind = "ruleset"
 
     def plan(self) -> "list[Change]":
         changes = [self.told(table) for table in self.foreign()]
-        for path in _LEGACY:
+        for family, path in _LEGACY.items():
             if names := (read(path) or "").split():
                 reason = (
                     f"the old iptables has tables here ({', '.join(names)}), which nft does not"
                     " show: `iptables-legacy-save` does; restart without the module ip_tables"
                 )
-                changes.append(Change(f"table:legacy {path[10:13]}", "report", reason=reason))
+                changes.append(Change(f"table:legacy {family}", "report", reason=reason))
         return changes
 
     def foreign(self) -> "list[Table]":
@@ -115,7 +117,7 @@ class Ruleset(Resource):
         first = next((rule for rule in rules if _OPENS.search(rule)), next(iter(rules), ""))
         what = f"it has {len(rules)} rules, such as `{first}`" if rules else "it drops all"
         whose = f"{table.program} makes it" if table.program else "nobody who is known made it"
-        return Change(f"table:{table.name}", "delete", before=None, reason=f"{whose}; {what}")
+        return Change(f"table:{table.name}", "delete", reason=f"{whose}; {what}")
 
     def apply(self, changes: "list[Change]") -> None:
         for table in self.foreign():
@@ -146,11 +148,6 @@ class Ruleset(Resource):
                     lines.append(f"delete rule {table.name} {chain} handle {handle}")
         run(["nft", "-f", "-"], text="\n".join([*lines, ""]))
 
-    def undo(self) -> "list[str]":
-        """Return nothing: who gets in by another's rule has no right to."""
-        return []
-
 
 def _runs(unit: str) -> bool:
-    done: Any = run(["systemctl", "is-active", "--quiet", unit], check=False)
-    return bool(done.returncode == 0)
+    return run(["systemctl", "is-active", "--quiet", unit], check=False).returncode == 0

@@ -35,9 +35,9 @@ TICK_SECONDS = 0.005
 """Times of inodes are those of the kernel's last tick: a change may bear one before itself."""
 
 
-def show(units: "list[str]") -> "list[dict[str, str]]":
+def show(units: "list[str]", properties: str = _PROPERTIES) -> "list[dict[str, str]]":
     """Return what systemd knows of units now, with one call for all of them."""
-    out = run(["systemctl", "show", "--property", _PROPERTIES, *units], check=False).stdout
+    out = run(["systemctl", "show", "--property", properties, *units], check=False).stdout
     blocks = out.strip().split("\n\n")
     states = [_properties(block) for block in blocks]
     return states if len(states) == len(units) else [{} for _ in units]

@@ -3,8 +3,8 @@
 import os
 import re
 
-from fhirstack.planes.hosts.agent.base import Change, Resource, at, read, run
-from fhirstack.planes.hosts.agent.files import Directory
+from fhirstack.planes.hosts.agent.base import Change, Resource, entries, read, run
+from fhirstack.planes.hosts.agent.files import put_away
 from fhirstack.planes.hosts.agent.lines import parts
 
 _STOPS = re.compile(
@@ -38,7 +38,7 @@ class Silence(Resource):
     def apply(self, changes: "list[Change]") -> None:
         paths = [path for path, _ in self.found()]
         for path in paths:
-            Directory.remove(self, path)  # type: ignore[arg-type]
+            put_away(path)
         # Who reads such a file may have read it already.
         for part, unit in (("/journald.conf.d/", "systemd-journald"), ("/rsyslog.d/", "rsyslog")):
             if any(part in path for path in paths):
@@ -69,8 +69,7 @@ def journal(ours: str) -> "list[tuple[str, str]]":
 def syslog(ours: str) -> "list[tuple[str, str]]":
     """Return files of rsyslog that are read before ours and stop every message."""
     directory, name = os.path.split(ours)
-    names = sorted(os.listdir(at(directory))) if os.path.isdir(at(directory)) else []
-    paths = [f"{directory}/{n}" for n in names if n.endswith(".conf") and n < name]
+    paths = [f"{directory}/{n}" for n in entries(directory) if n.endswith(".conf") and n < name]
     return [(p, "it stops every message before it is sent") for p in paths if stops(read(p) or "")]
 
 
@@ -91,9 +90,8 @@ def stops(text: str) -> bool:
 def updates() -> "list[tuple[str, str]]":
     """Return files of apt that are read after ours and turn off updates or their checking."""
     directory = "/etc/apt/apt.conf.d"
-    names = sorted(os.listdir(at(directory))) if os.path.isdir(at(directory)) else []
     # apt skips names with other letters, and other endings than .conf (apt.conf(5)).
-    read_by_apt = [n for n in names if re.fullmatch(r"[\w-]+(\.conf)?", n)]
+    read_by_apt = [n for n in entries(directory) if re.fullmatch(r"[\w-]+(\.conf)?", n)]
     paths = [f"{directory}/{n}" for n in read_by_apt if n not in {_OWN_APT, *_PACKAGES_APT}]
     found = []
     for path in [*paths, "/etc/apt/apt.conf"]:

@@ -6,30 +6,8 @@ fills a disk that the system needs.
 
 import os
 
-from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, at, read, run
-from fhirstack.planes.hosts.agent.mounts import decoded
-
-
-class Holder:
-    """The file system that holds a path: where it is mounted, and the kernel's number for it."""
-
-    def __init__(self, mount: str, device: str, type_: str) -> None:
-        self.mount = mount
-        self.device = device
-        self.type = type_
-
-
-def holders(path: str) -> "list[Holder]":
-    """Return the file systems that lie at a path or above it: the uppermost last, `/` first."""
-    found = []
-    for line in (read("/proc/self/mountinfo") or "").splitlines():
-        first, _, second = line.partition(" - ")
-        fields = first.split()
-        one = Holder(decoded(fields[4]), fields[2], second.split()[0])
-        if f"{path}/".startswith(f"{one.mount.rstrip('/')}/"):
-            found.append(one)
-    # What was mounted later at one place lies above; a sort keeps that order.
-    return sorted(found, key=lambda one: len(one.mount))
+from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, at, run
+from fhirstack.planes.hosts.agent.mounts import holders
 
 
 class Storage(Resource):
@@ -45,13 +23,13 @@ class Storage(Resource):
             # An automount stands there until somebody looks: what it mounts comes after it.
             os.path.exists(at(f"{path}/."))
             found = [one for one in holders(path) if one.type != "autofs"]
-        last = found[-1] if found else Holder("/", "", "")
-        roots = {one.device for one in found if one.mount == "/"}
+        roots = {one.device for one in found if one.place == "/"}
         place = wanted or f"{path} or above"
-        if last.mount == "/" or last.device in roots:
+        last = found[-1] if found else None
+        if last is None or last.place == "/" or last.device in roots:
             return f"no disk is mounted at {place}: it lies on the root file system"
-        if wanted and not f"{last.mount}/".startswith(f"{wanted.rstrip('/')}/"):
-            return f"no disk is mounted at {place}: it lies on what is mounted at {last.mount}"
+        if wanted and not f"{last.place}/".startswith(f"{wanted.rstrip('/')}/"):
+            return f"no disk is mounted at {place}: it lies on what is mounted at {last.place}"
         return ""
 
     def plan(self) -> "list[Change]":

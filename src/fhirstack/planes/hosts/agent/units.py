@@ -9,7 +9,8 @@ import hashlib
 import os
 import re
 
-from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, at, read, run
+from fhirstack.planes.hosts.agent.base import AgentError, Change, Resource, at, entries, read, run
+from fhirstack.planes.hosts.agent.dpkg import digests, packages
 from fhirstack.planes.hosts.agent.files import put_away
 
 _PACKAGED = ("/usr/lib/systemd/system", "/lib/systemd/system")
@@ -33,7 +34,6 @@ _GENERATORS = tuple(
 )
 _MANAGER = ("/etc/systemd", "/run/systemd", "/usr/local/lib/systemd")
 _PRELOADS = re.compile(r"^\s*(Default|Manager)Environment\s*=(.|\\\n)*\bLD_", re.MULTILINE)
-_DPKG = "/var/lib/dpkg/info"
 _DEFAULTS = frozenset({"multi-user.target", "graphical.target"})
 _HARMLESS = re.compile(
     r"(\[\w+\]|[#;].*|(Description|Documentation|Nice|OOMScoreAdjust|LimitNOFILE|LimitCORE"
@@ -65,7 +65,7 @@ class Disk:
     """The directories of units, each read once."""
 
     def __init__(self) -> None:
-        self.names = {place: _listed(place) for place in _PLACES}
+        self.names = {place: frozenset(entries(place)) for place in _PLACES}
         self.sums: "dict[str, dict[str, str]]" = {}
         """Digests of unit files by name, of each package that was asked for."""
 
@@ -110,7 +110,7 @@ class Disk:
     def dropins(self, directory: str, declared: "dict[str, str]") -> "list[Stranger]":
         """Return the drop-ins of a directory that neither we nor a package have."""
         found = []
-        for name in sorted(_listed(directory)):
+        for name in entries(directory):
             path = f"{directory}/{name}"
             if not name.endswith(".conf") or f"file:{path}" in declared:
                 continue
@@ -120,10 +120,10 @@ class Disk:
             found.append(Stranger(path, reason, harmless=_harmless(path)))
         return found
 
-    def shipped(self, name: str, packages: "list[str]") -> "tuple[str, str]":
+    def shipped(self, name: str, likely: "list[str]") -> "tuple[str, str]":
         """Return which package brings a unit's file, and its digest there; empty for none."""
-        for package in [*packages, *_guesses(name), ""]:
-            for known in [package] if package else _packages():
+        for package in [*likely, *_guesses(name), ""]:
+            for known in [package] if package else packages():
                 if known not in self.sums:
                     self.sums[known] = _sums(known)
                 if name in self.sums[known]:
@@ -171,7 +171,7 @@ class Units(Resource):
             if os.path.basename(target) not in _DEFAULTS:
                 found.append(Stranger(path, f"the host boots into {target}, without its services"))
         for place in _GENERATORS:
-            for name in sorted(_listed(place)):
+            for name in entries(place):
                 own = f"{place}/{name}"
                 masks = os.path.islink(at(own)) and os.readlink(at(own)) == "/dev/null"
                 reason = "it keeps a generator from running" if masks else "it makes units at boot"
@@ -187,7 +187,7 @@ def _manager_files() -> "list[str]":
     """Return the files outside of packages by which systemd itself is configured."""
     found = []
     for root in _MANAGER:
-        drop_ins = sorted(_listed(f"{root}/system.conf.d"))
+        drop_ins = entries(f"{root}/system.conf.d")
         found += [f"{root}/system.conf", *(f"{root}/system.conf.d/{name}" for name in drop_ins)]
     return found
 
@@ -197,13 +197,6 @@ def _preloads(path: str) -> bool:
         return bool(_PRELOADS.search(read(path) or ""))
     except (AgentError, OSError):
         return False
-
-
-def _listed(place: str) -> "frozenset[str]":
-    try:
-        return frozenset(os.listdir(at(place)))
-    except (FileNotFoundError, NotADirectoryError):
-        return frozenset()
 
 
 def _template(unit: str) -> str:
@@ -251,26 +244,16 @@ def _guesses(name: str) -> "list[str]":
     return [known.get(stem, stem), stem.partition("-")[0], "systemd"]
 
 
-def _packages() -> "list[str]":
-    return sorted(name[:-8] for name in _listed(_DPKG) if name.endswith(".md5sums"))
-
-
 def _sums(package: str) -> "dict[str, str]":
-    text = read(f"{_DPKG}/{package}.md5sums") or ""
-    if "systemd/system/" not in text:
-        return {}
-    return {
-        match[2]: match[1]
-        for match in re.finditer(
-            r"^([0-9a-f]{32})  (?:usr/)?lib/systemd/system/([^/\n]+)$", text, re.MULTILINE
-        )
-    }
+    """Return the digests of a package's units, by name."""
+    pairs = ((path.rpartition("/"), digest) for path, digest in digests(package).items())
+    return {name: digest for (place, _, name), digest in pairs if place in _PACKAGED}
 
 
 def _of_package(path: str) -> bool:
     """Tell whether a package has a file as it is: asked of drop-ins beside packages' units."""
-    for package in _packages():
-        for line in (read(f"{_DPKG}/{package}.md5sums") or "").splitlines():
-            if f"/{line[34:]}" in (path, path.removeprefix("/usr")):
-                return line[:32] == _digest(path)
+    for package in packages():
+        known = digests(package)
+        if digest := known.get(path) or known.get(path.removeprefix("/usr")):
+            return digest == _digest(path)
     return False

@@ -5,14 +5,16 @@ root's rights that no package brought.
 """
 
 import contextlib
+import itertools
 import os
 import re
 import stat
 import struct
+from collections.abc import Iterator
 
-from fhirstack.planes.hosts.agent.base import Change, Resource, at, read
+from fhirstack.planes.hosts.agent.base import Change, Resource, at, entries, read
 from fhirstack.planes.hosts.agent.dpkg import unowned
-from fhirstack.planes.hosts.agent.files import Directory, difference
+from fhirstack.planes.hosts.agent.files import difference, put_away
 from fhirstack.planes.hosts.agent.lines import quiet, without
 
 _PRELOAD = "/etc/ld.so.preload"
@@ -83,32 +85,28 @@ class Ways(Resource):
             changes.append(
                 Change(_address(path), "update", before=before, after=after, reason="it is root's")
             )
-        for path, what in self.programs():
+        found, unseen = privileged()
+        for path, what in strange(found):
             changes.append(Change(f"file:{path}", "update", before=what, after="taken away"))
+        reason = f"more than {_MOST_FILES:,} files: not all were looked at for root's rights"
+        changes += [Change(f"directory:{place}", "report", reason=reason) for place in unseen]
         return changes
 
     def pam(self) -> "list[str]":
         """Return the files of PAM that let anybody in."""
-        names = sorted(os.listdir(at(_PAM))) if os.path.isdir(at(_PAM)) else []
-        paths = [f"{_PAM}/{name}" for name in names if os.path.isfile(at(f"{_PAM}/{name}"))]
+        paths = [f"{_PAM}/{name}" for name in entries(_PAM) if os.path.isfile(at(f"{_PAM}/{name}"))]
         return [p for p in paths if any(map(_lets_in, (read(p) or "").splitlines()))]
-
-    def programs(self) -> "list[tuple[str, str]]":
-        """Return programs that run with rights of root's, that no package brought, and which."""
-        found = privileged()
-        strange = unowned([p for p, what in found.items() if what.startswith("mode")])
-        return [(p, w) for p, w in found.items() if not w.startswith("mode") or p in strange]
 
     def apply(self, changes: "list[Change]") -> None:
         if (read(_PRELOAD) or "").strip():
-            Directory.remove(self, _PRELOAD)  # type: ignore[arg-type]
+            put_away(_PRELOAD)
         for path in self.pam():
             quiet(path, _lets_in)
         for path, _, after in open_places():
             if "owner" in after:
                 os.chown(at(path), 0, 0)
             os.chmod(at(path), int(after["mode"], 8))
-        for path, what in self.programs():
+        for path, what in strange(privileged()[0]):
             if what.startswith("mode"):
                 os.chmod(at(path), stat.S_IMODE(os.lstat(at(path)).st_mode) & 0o1777)
             else:
@@ -116,6 +114,12 @@ class Ways(Resource):
 
     def guarded_paths(self) -> "list[str]":
         return self.pam()
+
+
+def strange(found: "dict[str, str]") -> "list[tuple[str, str]]":
+    """Return those programs with root's rights that no package brought so, and which they are."""
+    foreign = unowned([p for p, what in found.items() if what.startswith("mode")])
+    return [(p, w) for p, w in found.items() if not w.startswith("mode") or p in foreign]
 
 
 def _lets_in(line: str) -> bool:
@@ -129,7 +133,7 @@ def _address(path: str) -> str:
 def open_places() -> "list[tuple[str, dict[str, str], dict[str, str]]]":
     """Return what others than root may write to, or read: as it is, and as it is to be."""
     found = []
-    keys = [f"/etc/ssh/{n}" for n in _names("/etc/ssh") if re.fullmatch(r"ssh_host_\w+_key", n)]
+    keys = [f"/etc/ssh/{n}" for n in entries("/etc/ssh") if re.fullmatch(r"ssh_host_\w+_key", n)]
     for path in (*ROOTS, *keys):
         try:
             there = os.lstat(at(path))
@@ -151,36 +155,40 @@ def open_places() -> "list[tuple[str, dict[str, str], dict[str, str]]]":
     return found
 
 
-def _names(path: str) -> "list[str]":
-    try:
-        return sorted(os.listdir(at(path)))
-    except OSError:
-        return []
+def privileged() -> "tuple[dict[str, str], list[str]]":
+    """Return files that run as root, or with capabilities that are as good, and by what.
 
-
-def privileged() -> "dict[str, str]":
-    """Return files that run as root, or with capabilities that are as good, and by what."""
+    Each place has a bound of its own, so that nobody hides something in one by filling another;
+    with them the places that have more.
+    """
     found: dict[str, str] = {}
-    left = _MOST_FILES
-    todo = [(place, 0) for place in PROGRAMS]
-    while todo and left > 0:
-        place, depth = todo.pop()
-        try:
-            entries = list(os.scandir(at(place)))
-        except OSError:
-            continue
-        left -= len(entries)
-        for entry in entries:
-            path = f"{place}/{entry.name}"
-            with contextlib.suppress(OSError):
-                if entry.is_dir(follow_symlinks=False):
-                    if depth < 1:
-                        todo.append((path, depth + 1))
-                elif entry.is_file(follow_symlinks=False):
-                    what = _rights(entry)
-                    if what and path not in _KNOWN:
+    unseen = []
+    for top in PROGRAMS:
+        left = _MOST_FILES
+        for directory in _with_subdirectories(top):
+            for entry in itertools.islice(_scanned(directory), left + 1):
+                left -= 1
+                with contextlib.suppress(OSError):
+                    path = f"{directory}/{entry.name}"
+                    regular = entry.is_file(follow_symlinks=False)
+                    if regular and path not in _KNOWN and (what := _rights(entry)):
                         found[path] = what
-    return found
+            if left < 0:
+                unseen.append(top)
+                break
+    return found, unseen
+
+
+def _with_subdirectories(top: str) -> "Iterator[str]":
+    yield top
+    for entry in _scanned(top):
+        if entry.is_dir(follow_symlinks=False):
+            yield f"{top}/{entry.name}"
+
+
+def _scanned(directory: str) -> "Iterator[os.DirEntry[str]]":
+    with contextlib.suppress(OSError), os.scandir(at(directory)) as found:
+        yield from found
 
 
 def _rights(entry: "os.DirEntry[str]") -> str:

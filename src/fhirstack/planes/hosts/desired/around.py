@@ -3,6 +3,7 @@
 from fhirstack.model.host import Host
 from fhirstack.model.site import Environment
 from fhirstack.planes.hosts.desired.inputs import Inputs
+from fhirstack.planes.hosts.desired.releases import release
 from fhirstack.planes.hosts.resources import File, Names, Programs, Resource, Strangers, Ways
 
 _SUDOERS = """\
@@ -29,7 +30,7 @@ def around(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, .
             mode="0440",
             validate=("visudo", "-c", "-f", "{}"),
             guard=True,
-            needs=("package:sudo",),
+            needs=(f"package:{release(host).sudo}",),
         ),
         Ways(),
         Programs(),

@@ -42,7 +42,7 @@ def ssh(environment: Environment, host: Host, _: Inputs) -> tuple[Resource, ...]
             mode="0440",
             validate=("visudo", "-c", "-f", "{}"),
             guard=True,
-            needs=("package:sudo",),
+            needs=(f"package:{release(host).sudo}",),
         ),
         # The sudo that is written in Rust reads it in the other's place, where it is there.
         File(path="/etc/sudoers-rs", content=None, guard=True),
