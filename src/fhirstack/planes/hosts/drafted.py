@@ -123,7 +123,7 @@ def _known_elsewhere(
                 return f"{host} still has {other[0]} of the authority that was replaced"
             return (
                 f"{host} has {other[0]} of an authority that is not in"
-                f" {found.store.directory}: was it made on another machine?"
+                f" {found.store.directory} (was it made on another machine?)"
             )
         if new and held and host in unseen:
             return f"{host} could not be looked at, and may know another authority"
